@@ -1,0 +1,105 @@
+"""TRANSLATES: one file per API, named like the message file it serves.
+
+A handler module is imported when its API is first asked for: a broker that starts in a fraction of a second can't
+load forty modules first. ``SERVED`` is therefore the table of what is served, and a test holds it against the
+decorators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, NamedTuple, TypeVar
+
+from kafkawire.keys import API
+
+# API name in snake case -> None (all of Kafka's stable versions) or the (min, max) that we serve.
+SERVED: dict[str, tuple[int, int] | None] = {
+    "api_versions": None,
+    "metadata": None,
+    "describe_cluster": None,
+    "describe_topic_partitions": None,
+    "create_topics": None,
+    "delete_topics": None,
+    "create_partitions": None,
+    "describe_configs": None,
+    "incremental_alter_configs": None,
+    "alter_configs": None,
+    "list_config_resources": None,
+    "describe_log_dirs": None,
+    "produce": None,
+    "fetch": None,
+    "list_offsets": None,
+    "offset_for_leader_epoch": None,
+    "delete_records": None,
+    "init_producer_id": (0, 5),
+    "find_coordinator": None,
+    "join_group": None,
+    "sync_group": None,
+    "heartbeat": None,
+    "leave_group": None,
+    "offset_commit": None,
+    "offset_fetch": None,
+    "offset_delete": None,
+    "list_groups": None,
+    "describe_groups": None,
+    "delete_groups": None,
+}
+
+Handle = Callable[..., Any]
+H = TypeVar("H", bound=Handle)
+
+
+class Handler(NamedTuple):
+    """What dispatch needs to serve one API."""
+
+    key: int
+    name: str  # Kafka's name, for logs and metrics
+    min_version: int
+    max_version: int
+    request: type[Any]
+    handle: Handle
+
+
+class Range(NamedTuple):
+    """An API that is served, before its module is loaded."""
+
+    key: int
+    name: str
+    module: str
+    min_version: int
+    max_version: int
+
+
+def _ranges() -> dict[int, Range]:
+    by_module = {api.module: api for api in API.values()}
+    ranges = {}
+    for module, versions in SERVED.items():
+        api = by_module[module]
+        low, high = versions or (api.min_version, api.max_version)
+        ranges[api.key] = Range(api.key, api.name, module, low, high)
+    return dict(sorted(ranges.items()))
+
+
+RANGES: dict[int, Range] = _ranges()
+_handlers: dict[type[Any], Handle] = {}
+
+
+def handles(request: type[Any]) -> Callable[[H], H]:
+    """Register a handler: ``handle(call, request) -> response | Future | None``; coroutine functions get a Task."""
+
+    def register(handle: H) -> H:
+        _handlers[request] = handle
+        return handle
+
+    return register
+
+
+def load(key: int) -> Handler | None:
+    """The handler of an API key, its module imported now if it wasn't yet; None if the key isn't served."""
+    found = RANGES.get(key)
+    if found is None:
+        return None
+    import_module(f"pykafkad.api.{found.module}")
+    request = import_module(f"kafkawire.api.{found.module}").Request
+    return Handler(key, found.name, found.min_version, found.max_version, request, _handlers[request])

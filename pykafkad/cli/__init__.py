@@ -1,0 +1,1 @@
+"""COMMANDS: the ``pykafkad`` console script."""

@@ -1,0 +1,1 @@
+"""LISTENS: sockets, frames, dispatch; knows no API."""

@@ -1,0 +1,1 @@
+"""SHOWS: HTTP with metrics and health."""

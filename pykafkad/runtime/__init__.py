@@ -1,0 +1,1 @@
+"""DRIVES: asyncio around the machines: partitions, shards, long polls, admin, housekeeping."""

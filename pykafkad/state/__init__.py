@@ -1,0 +1,1 @@
+"""DECIDES: pure machines. No await, no clock, no randomness, no files."""

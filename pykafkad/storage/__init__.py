@@ -1,0 +1,1 @@
+"""REMEMBERS: partition logs on disk in Kafka's formats; synchronous, through one Disk door."""
