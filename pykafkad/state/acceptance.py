@@ -1,0 +1,137 @@
+"""May this batch enter the log? Kafka's checks on a produced batch, from its header alone.
+
+A topic's settings become one ``Limits`` value, made when they change and not when a batch comes; a batch is judged by
+its 61 header bytes. What needs a look at the records (keys on a compacted topic, a lower bound on timestamps) or a
+change to the batch (append time, another codec) is announced by ``Limits.plain`` being false, and done by
+``runtime/rewriting.py``. The order of the checks is Kafka's, since the first failure is the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkawire.errors import ErrorCode
+from pykafkad.errors import Refused
+
+if TYPE_CHECKING:
+    from kafkawire.batches import BatchHeader
+    from pykafkad.config import TopicConfig
+
+NO_TIMESTAMP = -1
+LOG_APPEND_TIME = 0x08
+CONTROL = 0x20
+CODECS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
+ZSTD = 4
+NEVER = 1 << 62  # a bound this far away is no bound
+
+
+class Limits(NamedTuple):
+    """What a topic's configuration demands of a batch."""
+
+    size_max: int  # max.message.bytes, the whole batch
+    segment_max: int  # segment.bytes: a batch must fit a segment
+    before_ms: int  # CreateTime may lie so far in the past …
+    after_ms: int  # … and so far in the future
+    append_time: bool  # message.timestamp.type = LogAppendTime
+    codec: int | None  # the codec to store; None keeps the producer's
+    keyed: bool  # a compacted topic: every record needs a key
+    level: int | None  # compression level for ``codec``
+
+    @property
+    def plain(self) -> bool:
+        """Batches can be stored as they came, judged by the header alone."""
+        return not (self.append_time or self.keyed or self.codec is not None or self.before_ms < NEVER)
+
+
+def limits_of(config: TopicConfig) -> Limits:
+    """The limits that a topic's settings mean."""
+    codec = CODECS.get(config.compression_type)
+    level = None
+    if config.compression_type in ("gzip", "lz4", "zstd"):
+        level = getattr(config, f"compression_{config.compression_type}_level")
+    append_time = config.message_timestamp_type == "LogAppendTime"
+    return Limits(
+        size_max=config.max_message_bytes,
+        segment_max=config.segment_bytes,
+        before_ms=NEVER if append_time else config.message_timestamp_before_max_ms,
+        after_ms=NEVER if append_time else config.message_timestamp_after_max_ms,
+        append_time=append_time,
+        codec=codec,
+        keyed="compact" in config.cleanup_policy,
+        level=level,
+    )
+
+
+def entry(headers: list[BatchHeader], *, zstd: bool) -> Refused | None:
+    """What a Produce request may carry for one partition: exactly one batch, magic 2."""
+    if len(headers) != 1:
+        return Refused(ErrorCode.INVALID_RECORD, "a produce request must have exactly one record batch per partition")
+    header = headers[0]
+    if header.magic != 2:
+        return Refused(ErrorCode.INVALID_RECORD, "only record batches with magic version 2 are accepted")
+    if not zstd and header.attributes & 7 == ZSTD:
+        return Refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or newer")
+    return None
+
+
+def judge_size(header: BatchHeader, limits: Limits) -> Refused | None:
+    """Before the checksum: where the batch begins, and whether it is too large."""
+    if header.base_offset != 0:
+        return Refused(
+            ErrorCode.INVALID_RECORD,
+            f"The baseOffset of the record batch in the append should be 0, but it is {header.base_offset}",
+        )
+    if header.length > limits.size_max:
+        return Refused(
+            ErrorCode.MESSAGE_TOO_LARGE,
+            f"The record batch size is {header.length} bytes which exceeds the maximum configured value of {limits.size_max}",
+        )
+    return None
+
+
+def judge(header: BatchHeader, limits: Limits, now: int) -> Refused | None:
+    """After the checksum: counts, control bit, sequence, timestamps, segment size."""
+    refused = judge_shape(header) or judge_times(header, limits, now)
+    if refused is not None:
+        return refused
+    if header.length > limits.segment_max:
+        return Refused(
+            ErrorCode.RECORD_LIST_TOO_LARGE,
+            f"Message batch size is {header.length} bytes, a segment holds at most {limits.segment_max}",
+        )
+    return None
+
+
+def judge_shape(header: BatchHeader) -> Refused | None:
+    """A batch from a client describes itself consistently and is no control batch."""
+    count = header.last_offset_delta + 1
+    if count <= 0:
+        return Refused(ErrorCode.INVALID_RECORD, f"Batch has an invalid offset range: [0, {header.last_offset_delta}]")
+    if header.count <= 0:
+        return Refused(ErrorCode.INVALID_RECORD, f"Invalid reported count for record batch: {header.count}")
+    if count != header.count:
+        return Refused(
+            ErrorCode.INVALID_RECORD,
+            f"Inconsistent batch offset range [0, {header.last_offset_delta}] and count of records {header.count}",
+        )
+    if header.attributes & CONTROL:
+        return Refused(ErrorCode.INVALID_RECORD, "Clients are not allowed to write control records")
+    if header.producer_id >= 0 and header.base_sequence < 0:
+        return Refused(
+            ErrorCode.INVALID_RECORD,
+            f"Invalid sequence number {header.base_sequence} in record batch with producerId {header.producer_id}",
+        )
+    return None
+
+
+def judge_times(header: BatchHeader, limits: Limits, now: int) -> Refused | None:
+    """CreateTime near enough to now; the append time is the broker's to give."""
+    if header.attributes & LOG_APPEND_TIME:
+        return Refused(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS)
+    newest = header.max_timestamp
+    if newest != NO_TIMESTAMP and (newest - now > limits.after_ms or now - newest > limits.before_ms):
+        return Refused(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS)
+    return None
+
+
+INVALID_TIMESTAMPS = "One or more records have been rejected due to invalid timestamp"
