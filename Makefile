@@ -1,0 +1,80 @@
+# The table of contents of daily work. On a fresh machine `make run` or `make test` is all: whatever they need is
+# installed into .venv the first time (that needs a network), and nothing is asked of the network again until
+# pyproject.toml changes.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+    $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))) python3)
+VENV := .venv
+PY := $(VENV)/bin/python
+# Named after what was installed and from where, so that neither `git checkout` nor a copied tree can fool it.
+READY := $(VENV)/.ready-$(shell { pwd; cat pyproject.toml; } | cksum | cut -d' ' -f1)
+
+# What to give the program behind a target: make run ARGS="--override log.retention.hours=1", make test ARGS="-k groups"
+ARGS ?=
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check conformance conformance-ci bench fuzz rewrite docs wheel setup clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+
+run: $(READY) ## a broker on 127.0.0.1:9092, its files in ./pykafkad-data
+	@exec $(PY) -m pykafkad serve $(ARGS)
+
+test: $(READY) ## everything that needs no other program
+	$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+check: $(READY) ## lint, types, import layers, generated pages: what a reviewer shouldn't have to see
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	PYTHONPATH=.:protocol $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --no-cache
+	$(PY) -m docs.pages --check
+
+conformance: $(READY) ## real clients against real processes, and against Apache Kafka where it is there
+	$(PY) -m pytest conformance $(ARGS)
+
+conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
+	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq kcat >/dev/null 2>&1; } \
+	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
+	$(PY) -m pytest conformance $(ARGS)
+
+bench: $(READY) ## the figures of docs/performance.md, measured on this machine
+	$(PY) -m tests.bench $(ARGS)
+
+fuzz: $(READY) ## the property tests, a hundred times longer
+	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n $(WORKERS) --timeout 3600 tests/wire tests/net $(ARGS)
+
+rewrite: $(READY) docs ## record transcripts and generated pages anew; the diff is the review
+	REWRITE=1 $(PY) -m pytest -q tests/state $(ARGS)
+
+docs: $(READY) ## write the generated pages of docs/
+	$(PY) -m docs.pages
+
+wheel: $(READY) ## dist/*.whl
+	$(PY) -m build --wheel --no-isolation
+
+setup: $(READY) ## only the set-up
+
+clean: ## remove what tools left behind; the set-up and ./pykafkad-data stay
+	rm -rf dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the set-up too
+	rm -rf $(VENV)
+
+$(READY):
+	@command -v $(PYTHON) >/dev/null \
+	    || { echo 'python3 is missing: sudo apt-get install python3 python3-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "$(PYTHON) is $$($(PYTHON) -V 2>&1 | cut -d' ' -f2), 3.11 or newer is needed:" \
+	        'sudo apt-get install python3.11 python3.11-venv' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	    || { echo 'the venv module of python3 is missing: sudo apt-get install' \
+	        "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" >&2; exit 1; }
+	@echo 'setting up $(VENV) (once; needs a network)'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
+	    || { echo 'the set-up needs the package index once: repeat with a network' >&2; exit 1; }
+	@rm -f $(VENV)/.ready-*
+	@touch $@
