@@ -14,7 +14,9 @@ _SIMPLE = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 _BLANK = " \t\f"
 
 # Variables of the official image that are for its scripts and not for the broker.
-_NOT_SETTINGS = r"KAFKA_(HEAP_OPTS|OPTS|JMX_.*|GC_LOG_OPTS|JVM_PERFORMANCE_OPTS|LOG4J_.*|TOOLS_LOG4J_.*|DEBUG|VERSION|HOME|CLASSPATH)"
+_NOT_SETTINGS = (
+    r"KAFKA_(HEAP_OPTS|OPTS|JMX_.*|GC_LOG_OPTS|JVM_PERFORMANCE_OPTS|(TOOLS_)?LOG4J_.*|DEBUG|VERSION|HOME|CLASSPATH)"
+)
 
 
 class Properties(dict[str, str]):
