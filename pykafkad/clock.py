@@ -14,3 +14,7 @@ class Clock(Protocol):
 class SystemClock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000
+
+
+stopwatch = time.perf_counter  # for measuring how long something took; says nothing about when
+pause = time.sleep  # for commands that ask again after a moment; a broker never sleeps

@@ -54,7 +54,8 @@ class Handler(NamedTuple):
     """What dispatch needs to serve one API."""
 
     key: int
-    name: str  # Kafka's name, for logs and metrics
+    name: str  # Kafka's name, for logs
+    label: str  # and for metrics
     min_version: int
     max_version: int
     request: type[Any]
@@ -81,8 +82,10 @@ def _ranges() -> dict[int, Range]:
     return dict(sorted(ranges.items()))
 
 
+API_VERSIONS = 18
 RANGES: dict[int, Range] = _ranges()
 _handlers: dict[type[Any], Handle] = {}
+_METRIC_LABELS = {"Fetch": "FetchConsumer"}  # dashboards tell consumers' fetches from followers'
 
 
 def handles(request: type[Any]) -> Callable[[H], H]:
@@ -102,4 +105,14 @@ def load(key: int) -> Handler | None:
         return None
     import_module(f"pykafkad.api.{found.module}")
     request = import_module(f"kafkawire.api.{found.module}").Request
-    return Handler(key, found.name, found.min_version, found.max_version, request, _handlers[request])
+    label = _METRIC_LABELS.get(found.name, found.name)
+    return Handler(key, found.name, label, found.min_version, found.max_version, request, _handlers[request])
+
+
+def answer_to_any_version(key: int) -> tuple[Any, int] | None:
+    """The response, and its version, of an API that answers even to versions that it doesn't serve (ApiVersions)."""
+    if key != API_VERSIONS:
+        return None
+    from pykafkad.api import api_versions
+
+    return api_versions.unsupported(), 0

@@ -54,7 +54,7 @@ class Peer:
 class Call:
     """One request in progress."""
 
-    __slots__ = ("api_key", "client_id", "node", "now", "peer", "version")
+    __slots__ = ("api_key", "client_id", "next_let", "node", "now", "peer", "version")
 
     def __init__(self, node: Node, peer: Peer, api_key: int, version: int, client_id: str, now: int) -> None:
         self.node = node
@@ -63,6 +63,11 @@ class Call:
         self.version = version
         self.client_id = client_id
         self.now = now
+        self.next_let = False
+
+    def let_next(self) -> None:
+        """All that order depends on is done: the connection's next request may start while this one waits."""
+        self.next_let = True
 
     def authorise(self, operation: Operation, resource_type: ResourceType, name: str) -> bool:
         """Whether the peer may; without an authorizer everybody may everything, as in Kafka."""

@@ -1,0 +1,321 @@
+"""The server: listening sockets, the connections they accept, and the limits that hold for all of them together.
+
+Binding is separate from listening: a taken port must end the start before anything else is done, but a client may only
+connect when there is somebody to answer. Everything that must happen now and then (idle connections, counts of
+complaints, memory) happens in one coarse sweep; a connection costs no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pykafkad.api.call import Peer
+from pykafkad.clock import stopwatch
+from pykafkad.errors import ConfigError
+from pykafkad.logs import log
+from pykafkad.net.complaints import Complaints
+from pykafkad.net.endpoints import Endpoint, bracketed
+from pykafkad.net.plain import Connection
+from pykafkad.net.sending import Sender
+
+if TYPE_CHECKING:
+    from pykafkad.clock import Clock
+    from pykafkad.config import Config
+    from pykafkad.metrics import Metrics
+    from pykafkad.net.dispatch import Dispatcher
+
+SCRATCH_BYTES = 256 * 1024
+ACCEPT_MAX = 64  # connections accepted in one wake-up
+SWEEP_SECONDS = 5.0
+STALLED_SECONDS = 5.0  # half a frame may pause this long while request memory is short
+RETRY_SECONDS = 1.0  # after the system refused to accept (no file descriptors left)
+KAFKA_SOCKET_BUFFER = 102400  # default of socket.*.buffer.bytes; the kernel's own sizing is better and left alone
+
+
+ANONYMOUS = "User:ANONYMOUS"
+
+
+class Listener:
+    """One bound socket."""
+
+    __slots__ = ("endpoint", "listening", "port", "sock")
+
+    def __init__(self, endpoint: Endpoint, sock: socket.socket) -> None:
+        self.endpoint = endpoint
+        self.sock = sock
+        self.port: int = sock.getsockname()[1]
+        self.listening = False
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.endpoint.host or "0.0.0.0", self.port
+
+    def __str__(self) -> str:
+        return f"{self.endpoint.name}://{bracketed(self.endpoint.host, self.port)}"
+
+
+def bind(endpoint: Endpoint) -> Listener:
+    """Take the port, without listening yet; ConfigError if it can't be had."""
+    where = f"listeners={endpoint.name}://{bracketed(endpoint.host, endpoint.port)}"
+    if endpoint.host:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+        except (OSError, UnicodeError) as error:
+            raise ConfigError(f"{where}: {getattr(error, 'strerror', None) or error}") from None
+        candidates = [(family, address)]
+    else:  # every interface: both families through one socket where the kernel has IPv6
+        candidates = [(socket.AF_INET6, ("::", endpoint.port)), (socket.AF_INET, ("0.0.0.0", endpoint.port))]
+    reason = ""
+    for family, address in candidates:
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            continue
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(endpoint.host)))
+            sock.bind(address)
+        except OSError as error:
+            sock.close()
+            reason = _reason(error)
+            if error.errno == errno.EADDRINUSE:
+                break
+            continue
+        return Listener(endpoint, sock)
+    raise ConfigError(f"{where}: {reason}")
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "the port is in use"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+class Server:
+    """All listeners and connections of one broker, on one loop."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, config: Config, clock: Clock, metrics: Metrics, dispatcher: Dispatcher
+    ) -> None:
+        self.loop = loop
+        self.config = config
+        self.clock = clock
+        self.metrics = metrics
+        self.dispatcher = dispatcher
+        self.monotonic: Callable[[], float] = loop.time
+        self.stopwatch = stopwatch
+        self.scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self.frame_max = config.socket_request_max_bytes
+        self.sender = Sender(metrics)
+        self.complaints = Complaints(log.warning, loop.time)
+        self.received = metrics.counter("kafka_network_socketserver_bytes_received_total")
+        self.connections: dict[Connection, None] = {}  # a dict for its order: oldest first
+        self.waiting = 0  # requests whose answer is not there yet
+        self.kept_bytes = 0  # of all inboxes
+        self._kept_max = config.queued_max_request_bytes
+        self._starved: dict[Connection, float] = {}  # paused since, because inboxes hold too much
+        self._accepted = metrics.counter("kafka_network_socketserver_connections_accepted_total")
+        self._closed = metrics.counter("kafka_network_socketserver_connections_closed_total")
+        self._per_address: dict[str, int] = {}
+        self._overrides = per_ip_overrides(config.max_connections_per_ip_overrides)
+        self._listeners: list[Listener] = []
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
+        metrics.gauge("kafka_network_socketserver_connectioncount", lambda: len(self.connections))
+        metrics.gauge("kafka_network_requestchannel_requestqueuesize", lambda: self.waiting)
+        metrics.gauge("kafka_network_socketserver_memorypoolused", lambda: self.kept_bytes)
+
+    # ---- opening ----
+
+    def start(self, listeners: list[Listener]) -> None:
+        """Listen and serve. ConfigError if another process took the port between bind and now."""
+        self._listeners = listeners
+        for listener in listeners:
+            try:
+                listener.sock.listen(max(self.config.socket_listen_backlog_size, 128))
+            except OSError as error:
+                raise ConfigError(f"listeners={listener}: {_reason(error)}") from None
+            self._listen(listener)
+        self._sweeper = self.loop.call_later(self._sweep_seconds(), self._sweep_and_rearm)
+
+    def _listen(self, listener: Listener) -> None:
+        if not listener.listening and listener.sock.fileno() >= 0:
+            listener.listening = True
+            self.loop.add_reader(listener.sock, self._accept, listener)
+
+    def _pause(self, listener: Listener) -> None:
+        if listener.listening:
+            listener.listening = False
+            self.loop.remove_reader(listener.sock)
+
+    def _accept(self, listener: Listener) -> None:
+        for _ in range(ACCEPT_MAX):
+            if len(self.connections) >= self.config.max_connections:
+                self._pause(listener)  # until one of them is gone
+                return
+            try:
+                sock, remote = listener.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                self.complaints.say("accept", "can't accept connections", reason=_reason(error))
+                self._pause(listener)
+                self.loop.call_later(RETRY_SECONDS, self._listen, listener)
+                return
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._size_buffers(sock)
+                local = sock.getsockname()
+            except OSError:
+                sock.close()
+                continue
+            address, local_address = (plain_address(remote[0]), remote[1]), (plain_address(local[0]), local[1])
+            self.admit(sock, Peer(address, local_address, listener.endpoint.name, ANONYMOUS))
+
+    def _size_buffers(self, sock: socket.socket) -> None:
+        """Kafka's default of 100 KB would throttle us; any other value was meant."""
+        for option, size in (
+            (socket.SO_SNDBUF, self.config.socket_send_buffer_bytes),
+            (socket.SO_RCVBUF, self.config.socket_receive_buffer_bytes),
+        ):
+            if size > 0 and size != KAFKA_SOCKET_BUFFER:
+                sock.setsockopt(socket.SOL_SOCKET, option, size)
+
+    def admit(self, sock: socket.socket, peer: Peer) -> Connection | None:
+        """Make a socket a connection, unless its address has too many already."""
+        host = peer.address[0]
+        count = self._per_address.get(host, 0)
+        if count >= self._overrides.get(host, self.config.max_connections_per_ip):
+            self.metrics.counter("kafka_network_socketserver_refused_total", "per_ip").value += 1
+            self.complaints.say("per ip", "refused a connection: max.connections.per.ip", peer=host, connections=count)
+            sock.close()
+            return None
+        self._per_address[host] = count + 1
+        connection = Connection(self, sock, peer)
+        self.connections[connection] = None
+        self._accepted.value += 1
+        self.loop.add_reader(sock, connection.readable)
+        return connection
+
+    # ---- what connections report ----
+
+    def held(self, connection: Connection, more: int) -> None:
+        """An inbox grew or shrank. Over queued.max.request.bytes, those who need an inbox wait."""
+        self.kept_bytes += more
+        if self._kept_max < 0:
+            return
+        if more > 0 and self.kept_bytes > self._kept_max:
+            connection.pause()
+            self._starved.setdefault(connection, self.monotonic())
+        elif more < 0 and self._starved and self.kept_bytes <= self._kept_max:
+            starved, self._starved = self._starved, {}
+            for other in starved:
+                self.loop.call_soon(other.unpause)
+
+    def gone(self, connection: Connection) -> None:
+        self._closed.value += 1
+        del self.connections[connection]
+        self._starved.pop(connection, None)
+        host = connection.peer.address[0]
+        left = self._per_address[host] - 1
+        if left:
+            self._per_address[host] = left
+        else:
+            del self._per_address[host]
+        if self._empty is not None:
+            if not self.connections and not self._empty.done():
+                self._empty.set_result(None)
+        else:
+            for listener in self._listeners:
+                if not listener.listening:
+                    self._listen(listener)
+
+    # ---- the sweep ----
+
+    def _sweep_seconds(self) -> float:
+        return min(SWEEP_SECONDS, max(0.05, self.config.connections_max_idle_ms / 4000))
+
+    def _sweep_and_rearm(self) -> None:
+        self.sweep(self.monotonic())
+        self._sweeper = self.loop.call_later(self._sweep_seconds(), self._sweep_and_rearm)
+
+    def sweep(self, now: float) -> None:
+        """Close who has been idle too long, or sits on request memory that others need."""
+        idle_ms = self.config.connections_max_idle_ms
+        if idle_ms >= 0:
+            oldest = now - idle_ms / 1000
+            for connection in [one for one in self.connections if one.active < oldest and one.idle]:
+                connection.close()
+        if self._starved:
+            for connection, since in list(self._starved.items()):
+                if now - since >= STALLED_SECONDS and self.kept_bytes > self._kept_max:
+                    connection.refuse("memory", "closed a connection: queued.max.request.bytes", kept=connection.kept)
+        self.complaints.sweep()
+
+    # ---- closing ----
+
+    def close_listeners(self) -> None:
+        """Accept nobody any more."""
+        for listener in self._listeners:
+            self._pause(listener)
+            listener.sock.close()
+        self._listeners = []
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Let requests in progress be answered, then close every connection."""
+        for connection in list(self.connections):
+            if connection.settled:
+                connection.close()
+            else:
+                connection.pause()
+        if self.connections:
+            self._empty = self.loop.create_future()
+            poll = self.loop.call_later(0.02, self._close_settled)
+            try:
+                await asyncio.wait_for(self._empty, seconds)
+            except TimeoutError:
+                pass
+            poll.cancel()
+        for connection in list(self.connections):
+            connection.close()
+        self.complaints.sweep()
+
+    def _close_settled(self) -> None:
+        for connection in list(self.connections):
+            if connection.settled:
+                connection.close()
+        if self.connections:
+            self.loop.call_later(0.02, self._close_settled)
+
+
+def plain_address(host: str) -> str:
+    """An IPv4 address that reached a socket of both families, as people write it."""
+    return host.removeprefix("::ffff:") if "." in host else host
+
+
+def per_ip_overrides(text: str) -> dict[str, int]:
+    """max.connections.per.ip.overrides, host names resolved."""
+    limits = {}
+    for pair in filter(None, (part.strip() for part in text.split(","))):
+        host, colon, limit = pair.rpartition(":")
+        if not colon or not limit.isdigit():
+            raise ConfigError(f"max.connections.per.ip.overrides={text}: {pair} isn't host:count")
+        try:
+            for *_, address in socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM):
+                limits[str(address[0])] = int(limit)
+        except OSError:
+            raise ConfigError(f"max.connections.per.ip.overrides={text}: {host} is no known host") from None
+    return limits

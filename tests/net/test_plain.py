@@ -1,0 +1,324 @@
+"""A connection, one wake-up at a time: frames in, answers out in order, and everything a peer may do to it."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+import struct
+import tempfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pykafkad.net import plain
+from pykafkad.net.sending import READ_BELOW
+from tests.kit.net import Harness, ended, framed, received
+
+
+@pytest.fixture
+def net() -> Iterator[Harness]:
+    harness = Harness()
+    yield harness
+    harness.close()
+
+
+def test_frames_that_come_together_are_answered_together_and_in_order(net: Harness) -> None:
+    client, _ = net.connect()
+    client.send(framed(b"one") + framed(b"two") + framed(b"three"))
+    net.loop.turn()
+    assert received(client) == framed(b"one") + framed(b"two") + framed(b"three")
+
+
+def test_a_frame_may_come_byte_by_byte(net: Harness) -> None:
+    client, connection = net.connect()
+    for byte in framed(b"slowly") + framed(b"again"):
+        client.send(bytes([byte]))
+        net.loop.turn()
+    assert received(client) == framed(b"slowly") + framed(b"again")
+    assert connection.kept == 0 and net.server.kept_bytes == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_however_a_stream_is_cut_the_frames_are_the_same(net: Harness, seed: int) -> None:
+    chance = random.Random(seed)
+    frames = [chance.randbytes(chance.choice([1, 3, 50, 5000, 300_000])) for _ in range(12)]
+    stream = b"".join(map(framed, frames))
+    client, _ = net.connect()
+    answers = b""
+    while stream:
+        size = chance.choice([1, 2, 3, 4, 5, 100, 70_000, 200_000])
+        try:
+            stream = stream[client.send(stream[:size]) :]
+        except BlockingIOError:
+            pass
+        net.loop.turn()
+        answers += received(client)
+    while net.loop.turn():
+        answers += received(client)
+    assert net.dispatcher.seen == frames
+    assert answers == b"".join(map(framed, frames))
+    assert net.server.kept_bytes == 0
+
+
+def test_the_next_request_waits_until_the_answer_is_there(net: Harness) -> None:
+    client, _ = net.connect()
+    client.send(framed(b"wait a") + framed(b"b"))
+    client.send(framed(b"c"))
+    net.loop.settle()
+    assert net.dispatcher.seen == [b"wait a"]
+    net.dispatcher.finish()
+    net.loop.settle()
+    assert received(client) == framed(b"wait a") + framed(b"b") + framed(b"c")
+
+
+def test_a_request_that_lets_the_next_start_still_answers_first(net: Harness) -> None:
+    client, _ = net.connect()
+    client.send(framed(b"wait, next 1") + framed(b"wait, next 2") + framed(b"3") + framed(b"wait 4") + framed(b"5"))
+    net.loop.settle()
+    assert net.dispatcher.seen == [b"wait, next 1", b"wait, next 2", b"3", b"wait 4"]
+    net.dispatcher.finish(1)
+    assert received(client) == b""
+    net.dispatcher.finish(0)
+    net.loop.settle()
+    assert received(client) == framed(b"wait, next 1") + framed(b"wait, next 2") + framed(b"3")
+    net.dispatcher.finish(0)
+    net.loop.settle()
+    assert received(client) == framed(b"wait 4") + framed(b"5")
+
+
+def test_waiting_requests_of_one_connection_are_bounded(net: Harness) -> None:
+    client, _ = net.connect()
+    client.send(framed(b"wait, next") * (plain.SLOTS_MAX + 10))
+    net.loop.settle()
+    assert len(net.dispatcher.waiting) == plain.SLOTS_MAX
+    net.dispatcher.finish()
+    net.loop.settle()
+    assert len(net.dispatcher.waiting) == plain.SLOTS_MAX
+
+
+def test_no_answer_takes_no_bytes(net: Harness) -> None:
+    net.dispatcher.reply = lambda frame: None if frame == b"quiet" else [framed(frame)]
+    client, _ = net.connect()
+    client.send(framed(b"quiet") + framed(b"loud"))
+    net.loop.settle()
+    assert received(client) == framed(b"loud")
+
+
+@pytest.mark.parametrize("size", [-1, -(2**31), 104857601, 2**31 - 1])
+def test_an_impossible_size_closes_without_an_answer_after_those_that_are_due(net: Harness, size: int) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"fine") + struct.pack(">i", size) + b"x" * 100)
+    net.loop.settle()
+    assert received(client) == framed(b"fine")
+    assert ended(client) and connection.closed
+    assert [event for event, _ in net.complaints] == ["closed a connection: size of a request"]
+    assert net.complaints[0][1]["size"] == size
+
+
+def test_an_impossible_size_is_seen_when_its_four_bytes_come_apart(net: Harness) -> None:
+    client, _ = net.connect()
+    for byte in b"\xff\xff\xff\xff":
+        client.send(bytes([byte]))
+        net.loop.turn()
+    assert ended(client)
+
+
+def test_what_is_announced_is_not_allocated(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(struct.pack(">i", 50_000_000) + b"x" * 1000)
+    net.loop.settle()
+    assert connection.kept == 1004
+    assert connection._inbox is not None and connection._inbox.__sizeof__() < 4096
+
+
+def test_a_large_frame_arrives_and_leaves_nothing_behind(net: Harness) -> None:
+    net.dispatcher.reply = lambda frame: [framed(b"ok")]
+    client, connection = net.connect()
+    frame = random.Random(1).randbytes(3_000_000)
+    stream = memoryview(framed(frame))
+    while stream:
+        try:
+            stream = stream[client.send(stream) :]
+        except BlockingIOError:
+            pass
+        net.loop.turn()
+    net.loop.settle()
+    assert net.dispatcher.seen == [frame]
+    assert received(client) == framed(b"ok")
+    assert connection.kept == 0 and net.server.kept_bytes == 0
+
+
+def test_a_client_that_never_reads_is_no_longer_read(net: Harness) -> None:
+    net.dispatcher.reply = lambda frame: [framed(b"x" * 100_000)]
+    client, connection = net.connect()
+    sent = 0
+    for _ in range(2_000):
+        try:
+            sent += client.send(framed(b"more"))
+        except BlockingIOError:
+            break
+        net.loop.turn()
+    served = len(net.dispatcher.seen)
+    assert served < 20, "served only what the socket takes, and a little more"
+    assert connection.kept < 2 * plain.AHEAD_MAX and connection._out_bytes < plain.FLUSH_AT + 200_000
+    answered = 0
+    while (more := len(received(client))) or net.loop.turn():
+        answered += more
+    assert len(net.dispatcher.seen) == sent // 8
+    assert answered == sent // 8 * 100_004
+
+
+def test_one_wake_up_serves_only_so_many_and_the_others_have_their_turn(net: Harness) -> None:
+    greedy, _ = net.connect()
+    modest, _ = net.connect()
+    greedy.send(framed(b"g") * (plain.TURN_REQUESTS * 3))
+    modest.send(framed(b"m"))
+    net.loop.turn()
+    assert net.dispatcher.seen.index(b"m") <= plain.TURN_REQUESTS
+    net.loop.settle()
+    assert received(greedy) == framed(b"g") * (plain.TURN_REQUESTS * 3)
+
+
+def test_a_client_that_leaves_takes_its_requests_with_it(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"wait") + framed(b"never"))
+    net.loop.turn()
+    client.close()
+    net.loop.settle()
+    assert connection.closed
+    net.dispatcher.finish()
+    assert net.dispatcher.seen == [b"wait"]
+    assert net.server.waiting == 0 and not net.server.connections and net.server.kept_bytes == 0
+
+
+def test_a_client_that_closes_only_its_half_is_gone_too(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"last"))
+    client.shutdown(socket.SHUT_WR)
+    net.loop.settle()
+    assert received(client) == framed(b"last")
+    assert connection.closed
+
+
+class FileOf:
+    """A file slice as storage would give it."""
+
+    def __init__(self, data: bytes) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115
+        self.file.write(data)
+        self.file.flush()
+        self.offset = 0
+        self.length = len(data)
+        self.reads = 0
+
+    @property
+    def fd(self) -> int:
+        return self.file.fileno()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self) -> bytes:
+        self.reads += 1
+        return os.pread(self.fd, self.length, self.offset)
+
+
+def drain(net: Harness, client: socket.socket) -> bytes:
+    data = b""
+    while net.loop.turn() or net.loop.jobs:
+        net.loop.work()
+        data += received(client)
+    return data + received(client)
+
+
+@pytest.mark.parametrize("size", [1, 1000, READ_BELOW - 1, READ_BELOW, 100_000, 5_000_000])
+def test_a_file_slice_between_bytes_arrives_whole(net: Harness, size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    with FileOf(data).file as file:
+        piece: Any = FileOf.__new__(FileOf)
+        piece.file, piece.offset, piece.length = file, 0, size
+        net.dispatcher.reply = lambda frame: [b"head", piece, b"between", piece, b"tail"]
+        client, connection = net.connect()
+        client.send(framed(b"fetch") + framed(b"fetch"))
+        assert drain(net, client) == (b"head" + data + b"between" + data + b"tail") * 2
+        assert connection.settled and connection.hold == 0
+        from_files = net.counted("kafka_network_socketserver_bytes_sent_from_files_total")
+        assert (from_files > 0) == (size >= READ_BELOW)
+
+
+def test_a_slice_that_has_no_file_is_read(net: Harness) -> None:
+    class Memory:
+        fd = -1
+        offset = 0
+
+        def __len__(self) -> int:
+            return 100_000
+
+        def read(self) -> bytes:
+            return b"m" * 100_000
+
+    net.dispatcher.reply = lambda frame: [b"head", Memory()]
+    client, _ = net.connect()
+    client.send(framed(b"fetch"))
+    assert drain(net, client) == b"head" + b"m" * 100_000
+
+
+@pytest.mark.parametrize("size", [1000, 100_000])
+def test_a_cold_slice_is_warmed_by_a_thread_and_the_loop_goes_on(
+    net: Harness, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cold = FileOf(b"c" * size)
+    read = os.preadv
+
+    def preadv(fd: int, buffers: Any, offset: int, flags: int = 0) -> int:
+        if flags & os.RWF_NOWAIT:
+            raise BlockingIOError(11, "would block")
+        return read(fd, buffers, offset)
+
+    monkeypatch.setattr(os, "preadv", preadv)
+    net.dispatcher.reply = lambda frame: [framed(frame)] if frame != b"cold" else [b"head", cold]
+    client, connection = net.connect()
+    client.send(framed(b"cold") + framed(b"next"))
+    net.loop.settle()
+    assert len(net.loop.jobs) == 1
+    other, _ = net.connect()
+    other.send(framed(b"meanwhile"))
+    net.loop.settle()
+    assert received(other) == framed(b"meanwhile")
+    assert net.dispatcher.seen == [b"cold", b"meanwhile"] or net.dispatcher.seen == [b"cold", b"next", b"meanwhile"]
+    net.loop.work()
+    assert drain(net, client) == b"head" + b"c" * size + framed(b"next")
+    assert net.counted("kafka_network_socketserver_cold_reads_total") == 1
+    assert not connection.closed
+    cold.file.close()
+
+
+def test_a_client_that_leaves_during_a_transfer_releases_the_file(net: Harness) -> None:
+    released: list[bool] = []
+
+    class Counted(FileOf):
+        def __del__(self) -> None:
+            self.file.close()
+            released.append(True)
+
+    net.dispatcher.reply = lambda frame: [b"head", Counted(b"f" * 30_000_000)]
+    client, connection = net.connect()
+    client.send(framed(b"fetch"))
+    net.loop.turn()
+    assert not released and connection.hold & plain.SENDING
+    client.close()
+    net.loop.settle()
+    assert connection.closed and released == [True]
+
+
+def test_a_file_that_became_shorter_ends_the_connection(net: Harness) -> None:
+    short = FileOf(b"s" * 100_000)
+    short.length = 200_000
+    net.dispatcher.reply = lambda frame: [b"head", short]
+    client, connection = net.connect()
+    client.send(framed(b"fetch"))
+    drain(net, client)
+    assert connection.closed
+    short.file.close()
