@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pykafkad.config.broker import Config
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
-_LISTENER = r"(?P<name>[A-Za-z0-9_.-]+)://(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]:/]*)):(?P<port>-?[0-9]+)"
+_LISTENER = r"(?P<name>[A-Za-z0-9_.-]+)://(?:\[(?P<six>[0-9A-Fa-f:.%]+)\]|(?P<host>[^\[\]/]*)):(?P<port>-?[0-9]+)"
 
 
 class Listener(NamedTuple):

@@ -1,4 +1,4 @@
-"""From a frame to its handler and back: header, version, decode, call, encode; and the one place that catches everything.
+"""From a frame to its handler and back: decode, call, encode; and the one place that catches everything.
 
 Hot file. What a request needs beyond its own bytes (decoder, handler, encoder, metric cells) hangs on one *route* per
 API and version, made when the first such request comes; that is also when the API's modules are imported.
@@ -45,8 +45,8 @@ class Route:
     """One API in one version."""
 
     __slots__ = (
-        "copies", "decode", "errors", "flexible", "handle", "key", "local_ms", "name", "requests", "response", "total_ms",
-        "version",
+        "copies", "decode", "errors", "flexible", "handle", "key", "local_ms", "name", "requests", "response",
+        "total_ms", "version",
     )  # fmt: skip
 
     def __init__(self, handler: api.Handler, version: int, metrics: Metrics) -> None:

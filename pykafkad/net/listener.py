@@ -19,13 +19,13 @@ from pykafkad.clock import stopwatch
 from pykafkad.errors import ConfigError
 from pykafkad.logs import log
 from pykafkad.net.complaints import Complaints
-from pykafkad.net.endpoints import Endpoint, bracketed
 from pykafkad.net.plain import Connection
 from pykafkad.net.sending import Sender
 
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
     from pykafkad.config import Config
+    from pykafkad.config.listeners import Listener
     from pykafkad.metrics import Metrics
     from pykafkad.net.dispatch import Dispatcher
 
@@ -35,43 +35,44 @@ SWEEP_SECONDS = 5.0
 STALLED_SECONDS = 5.0  # half a frame may pause this long while request memory is short
 RETRY_SECONDS = 1.0  # after the system refused to accept (no file descriptors left)
 KAFKA_SOCKET_BUFFER = 102400  # default of socket.*.buffer.bytes; the kernel's own sizing is better and left alone
-
-
 ANONYMOUS = "User:ANONYMOUS"
 
 
-class Listener:
+def bracketed(host: str, port: int) -> str:
+    """host:port as it is written everywhere, IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Door:
     """One bound socket."""
 
-    __slots__ = ("endpoint", "listening", "port", "sock")
+    __slots__ = ("listener", "open", "port", "sock")
 
-    def __init__(self, endpoint: Endpoint, sock: socket.socket) -> None:
-        self.endpoint = endpoint
+    def __init__(self, listener: Listener, sock: socket.socket) -> None:
+        self.listener = listener
         self.sock = sock
         self.port: int = sock.getsockname()[1]
-        self.listening = False
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return self.endpoint.host or "0.0.0.0", self.port
+        self.open = False
 
     def __str__(self) -> str:
-        return f"{self.endpoint.name}://{bracketed(self.endpoint.host, self.port)}"
+        return f"{self.listener.name}://{bracketed(self.listener.host, self.port)}"
 
 
-def bind(endpoint: Endpoint) -> Listener:
+def bind(listener: Listener) -> Door:
     """Take the port, without listening yet; ConfigError if it can't be had."""
-    where = f"listeners={endpoint.name}://{bracketed(endpoint.host, endpoint.port)}"
-    if endpoint.host:
+    where = f"listeners={listener.name}://{bracketed(listener.host, listener.port)}"
+    if listener.protocol != "PLAINTEXT":
+        raise ConfigError(f"{where}: {listener.protocol} isn't supported yet, only PLAINTEXT is")
+    if listener.host:
         try:
             family, _, _, _, address = socket.getaddrinfo(
-                endpoint.host, endpoint.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+                listener.host, listener.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
         except (OSError, UnicodeError) as error:
             raise ConfigError(f"{where}: {getattr(error, 'strerror', None) or error}") from None
         candidates = [(family, address)]
     else:  # every interface: both families through one socket where the kernel has IPv6
-        candidates = [(socket.AF_INET6, ("::", endpoint.port)), (socket.AF_INET, ("0.0.0.0", endpoint.port))]
+        candidates = [(socket.AF_INET6, ("::", listener.port)), (socket.AF_INET, ("0.0.0.0", listener.port))]
     reason = ""
     for family, address in candidates:
         try:
@@ -83,7 +84,7 @@ def bind(endpoint: Endpoint) -> Listener:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(endpoint.host)))
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(listener.host not in ("", "::")))
             sock.bind(address)
         except OSError as error:
             sock.close()
@@ -91,7 +92,7 @@ def bind(endpoint: Endpoint) -> Listener:
             if error.errno == errno.EADDRINUSE:
                 break
             continue
-        return Listener(endpoint, sock)
+        return Door(listener, sock)
     raise ConfigError(f"{where}: {reason}")
 
 
@@ -128,7 +129,7 @@ class Server:
         self._closed = metrics.counter("kafka_network_socketserver_connections_closed_total")
         self._per_address: dict[str, int] = {}
         self._overrides = per_ip_overrides(config.max_connections_per_ip_overrides)
-        self._listeners: list[Listener] = []
+        self._doors: list[Door] = []
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
         metrics.gauge("kafka_network_socketserver_connectioncount", lambda: len(self.connections))
@@ -137,40 +138,40 @@ class Server:
 
     # ---- opening ----
 
-    def start(self, listeners: list[Listener]) -> None:
+    def start(self, doors: list[Door]) -> None:
         """Listen and serve. ConfigError if another process took the port between bind and now."""
-        self._listeners = listeners
-        for listener in listeners:
+        self._doors = doors
+        for door in doors:
             try:
-                listener.sock.listen(max(self.config.socket_listen_backlog_size, 128))
+                door.sock.listen(max(self.config.socket_listen_backlog_size, 128))
             except OSError as error:
-                raise ConfigError(f"listeners={listener}: {_reason(error)}") from None
-            self._listen(listener)
+                raise ConfigError(f"listeners={door}: {_reason(error)}") from None
+            self._listen(door)
         self._sweeper = self.loop.call_later(self._sweep_seconds(), self._sweep_and_rearm)
 
-    def _listen(self, listener: Listener) -> None:
-        if not listener.listening and listener.sock.fileno() >= 0:
-            listener.listening = True
-            self.loop.add_reader(listener.sock, self._accept, listener)
+    def _listen(self, door: Door) -> None:
+        if not door.open and door.sock.fileno() >= 0:
+            door.open = True
+            self.loop.add_reader(door.sock, self._accept, door)
 
-    def _pause(self, listener: Listener) -> None:
-        if listener.listening:
-            listener.listening = False
-            self.loop.remove_reader(listener.sock)
+    def _pause(self, door: Door) -> None:
+        if door.open:
+            door.open = False
+            self.loop.remove_reader(door.sock)
 
-    def _accept(self, listener: Listener) -> None:
+    def _accept(self, door: Door) -> None:
         for _ in range(ACCEPT_MAX):
             if len(self.connections) >= self.config.max_connections:
-                self._pause(listener)  # until one of them is gone
+                self._pause(door)  # until one of them is gone
                 return
             try:
-                sock, remote = listener.sock.accept()
+                sock, remote = door.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 self.complaints.say("accept", "can't accept connections", reason=_reason(error))
-                self._pause(listener)
-                self.loop.call_later(RETRY_SECONDS, self._listen, listener)
+                self._pause(door)
+                self.loop.call_later(RETRY_SECONDS, self._listen, door)
                 return
             try:
                 sock.setblocking(False)
@@ -181,7 +182,7 @@ class Server:
                 sock.close()
                 continue
             address, local_address = (plain_address(remote[0]), remote[1]), (plain_address(local[0]), local[1])
-            self.admit(sock, Peer(address, local_address, listener.endpoint.name, ANONYMOUS))
+            self.admit(sock, Peer(address, local_address, door.listener.name, ANONYMOUS))
 
     def _size_buffers(self, sock: socket.socket) -> None:
         """Kafka's default of 100 KB would throttle us; any other value was meant."""
@@ -237,9 +238,9 @@ class Server:
             if not self.connections and not self._empty.done():
                 self._empty.set_result(None)
         else:
-            for listener in self._listeners:
-                if not listener.listening:
-                    self._listen(listener)
+            for door in self._doors:
+                if not door.open:
+                    self._listen(door)
 
     # ---- the sweep ----
 
@@ -267,10 +268,10 @@ class Server:
 
     def close_listeners(self) -> None:
         """Accept nobody any more."""
-        for listener in self._listeners:
-            self._pause(listener)
-            listener.sock.close()
-        self._listeners = []
+        for door in self._doors:
+            self._pause(door)
+            door.sock.close()
+        self._doors = []
         if self._sweeper is not None:
             self._sweeper.cancel()
 

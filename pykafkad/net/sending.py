@@ -39,11 +39,10 @@ class FileRange(Protocol):
 class Slice:
     """A file slice on its way out. It holds on to its FileRange, which keeps the file open."""
 
-    __slots__ = ("fd", "left", "offset", "source", "warm")
+    __slots__ = ("left", "offset", "source", "warm")
 
     def __init__(self, source: FileRange) -> None:
-        self.source = source
-        self.fd = source.fd
+        self.source = source  # asked for its descriptor each time: a closed file must not become another one's
         self.offset = source.offset
         self.left = len(source)
         self.warm = False
@@ -56,7 +55,7 @@ class Slice:
         scratch = bytearray(min(self.left, PROBE_EVERY))
         position, end = self.offset, self.offset + self.left
         while position < end:
-            read = os.preadv(self.fd, [memoryview(scratch)[: end - position]], position)
+            read = os.preadv(self.source.fd, [memoryview(scratch)[: end - position]], position)
             if read == 0:
                 break
             position += read
@@ -112,7 +111,9 @@ class Sender:
                         return following
                     following.warm = True
                 try:
-                    gone = os.sendfile(sock.fileno(), following.fd, following.offset, min(following.left, budget))
+                    gone = os.sendfile(
+                        sock.fileno(), following.source.fd, following.offset, min(following.left, budget)
+                    )
                 except BlockingIOError:
                     return False
                 if gone == 0:
@@ -151,13 +152,13 @@ class Sender:
         if piece.left >= READ_BELOW or (piece.left and not piece.warm and self._can_probe):
             small = self._read_now(piece) if piece.left < READ_BELOW else None
             return piece if small is None else small
-        return os.pread(piece.fd, piece.left, piece.offset)
+        return os.pread(piece.source.fd, piece.left, piece.offset)
 
     def _read_now(self, piece: Slice) -> bytearray | None:
         """All of a small slice, without waiting for the disk; None if that can't be."""
         data = bytearray(piece.left)
         try:
-            read = os.preadv(piece.fd, [data], piece.offset, os.RWF_NOWAIT)
+            read = os.preadv(piece.source.fd, [data], piece.offset, os.RWF_NOWAIT)
         except OSError as error:
             if error.errno == EOPNOTSUPP:
                 self._can_probe = False
@@ -171,7 +172,7 @@ class Sender:
         last = piece.offset + piece.left - 1
         try:
             for position in (*range(piece.offset, last, PROBE_EVERY), last):
-                os.preadv(piece.fd, [byte], position, os.RWF_NOWAIT)
+                os.preadv(piece.source.fd, [byte], position, os.RWF_NOWAIT)
         except BlockingIOError:
             return True
         except OSError as error:
