@@ -31,3 +31,16 @@ def uuid_from_text(text: str) -> bytes:
     if len(uuid) != 16:
         raise ValueError(f"not a Kafka Uuid: {text!r}")
     return uuid
+
+
+class ProducerEntry(NamedTuple):
+    """What outlives a restart about one producer of one partition: a row of Kafka's ``.snapshot`` file."""
+
+    producer_id: int
+    epoch: int
+    last_sequence: int
+    last_offset: int
+    offset_delta: int
+    timestamp: int
+    coordinator_epoch: int = -1
+    current_txn_first_offset: int = -1

@@ -1,0 +1,313 @@
+"""A log directory: who owns it, which partitions are in it, and the checkpoints they share.
+
+Kafka's layout: a folder per partition beside ``meta.properties`` (which cluster and node the directory belongs to),
+``.lock``, four ``*-checkpoint`` files, and ``.kafka_cleanshutdown`` while nobody has it open after a clean stop.
+Deleting a partition renames its folder, so that the name is free at once; the bytes go later.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from pykafkad.errors import ConfigError, StorageFailed
+from pykafkad.model import ZERO_UUID, TopicPartition, uuid_from_text, uuid_text
+from pykafkad.storage import names
+from pykafkad.storage.checkpoints import (
+    CorruptCheckpoint,
+    decode_offsets,
+    decode_partition_metadata,
+    decode_properties,
+    encode_offsets,
+    encode_partition_metadata,
+    encode_properties,
+)
+from pykafkad.storage.disk import Disk, Lock
+from pykafkad.storage.log import PartitionLog, new_log, open_log
+from pykafkad.storage.pool import Pool
+from pykafkad.storage.recovery import ProducerState
+from pykafkad.storage.segment import Place
+
+if TYPE_CHECKING:
+    from pykafkad.config import TopicConfig
+
+LOADED_INDEX_BYTES = 16 * 1024 * 1024
+"""Offset indexes of closed segments that may be in memory at a time, per log directory."""
+
+
+class Found(NamedTuple):
+    """A partition's folder that was there at start."""
+
+    topic: str
+    partition: int
+    topic_id: bytes
+    path: str
+
+
+class LogDir:
+    def __init__(self, disk: Disk, path: str, cluster_id: str, directory_id: bytes, lock: Lock, clean: bool) -> None:
+        self.disk = disk
+        self.path = path
+        self.cluster_id = cluster_id
+        self.directory_id = directory_id
+        self.clean = clean
+        """Whether the last owner stopped cleanly, so that nothing needs recovery."""
+        self.logs: dict[TopicPartition, PartitionLog] = {}
+        self.notes: list[str] = []
+        """What was found out of order, one line each; the caller logs them and empties the list."""
+        self._lock = lock
+        self._writing = threading.Lock()
+        self._files = Pool(disk.max_open_files)
+        self._indexes = Pool(LOADED_INDEX_BYTES)
+        self._doomed: list[tuple[int, str]] = []
+        self._found: dict[TopicPartition, Found] = {}
+        self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
+        self._starts = self._read_offsets(names.LOG_STARTS)
+        self._high_watermarks = self._read_offsets(names.HIGH_WATERMARKS)
+        self._look_around()
+
+    # -- opening ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, disk: Disk, path: str, *, node_id: int, cluster_id: str | None) -> LogDir:
+        """Take the directory, making it if need be. ``cluster_id`` None: the one it has, or a new one.
+
+        ConfigError when it is in use or belongs to another cluster or node; StorageFailed when the disk refuses.
+        """
+        path = path.rstrip("/") or "/"
+        lock: Lock | None = None
+        try:
+            disk.make_directory(path)
+            lock = disk.lock(f"{path}/{names.LOCK}")
+            if lock is None:
+                raise ConfigError(f"log directory {path} is in use by another broker ({names.LOCK} is held)")
+            cluster_id, directory_id = _identify(disk, path, node_id, cluster_id)
+            marker = f"{path}/{names.CLEAN_SHUTDOWN}"
+            clean = disk.exists(marker)
+            if clean:  # durably gone before anything is written, or a crash would look clean
+                disk.remove(marker)
+                disk.sync_directory(path)
+            return cls(disk, path, cluster_id, directory_id, lock, clean)
+        except OSError as error:
+            if lock is not None:
+                lock.release()
+            raise StorageFailed(path, str(error)) from error
+        except ConfigError:
+            if lock is not None:
+                lock.release()
+            raise
+
+    def _read_offsets(self, name: str) -> dict[TopicPartition, int]:
+        """Offsets of a checkpoint; none when it can't be believed, which costs time in recovery and nothing else."""
+        path = f"{self.path}/{name}"
+        try:
+            if self.disk.exists(path):
+                return decode_offsets(self.disk.read(path))
+        except CorruptCheckpoint as error:
+            self.notes.append(f"{path}: {error}; going on without it")
+            if name == names.RECOVERY_POINTS:
+                self.clean = False
+        return {}
+
+    def _look_around(self) -> None:
+        for name in sorted(self.disk.list(self.path)):
+            path = f"{self.path}/{name}"
+            if name.endswith(names.DELETE_DIRECTORY):
+                self._doomed.append((0, path))
+                continue
+            if name.endswith((names.FUTURE_DIRECTORY, names.STRAY_DIRECTORY)):
+                continue
+            who = names.partition_of(name)
+            if who is not None and self.disk.is_directory(path):
+                found = Found(*who, self._topic_id(path), path)
+                self._found[TopicPartition(*who)] = found
+
+    def _topic_id(self, path: str) -> bytes:
+        metadata = f"{path}/{names.PARTITION_METADATA}"
+        try:
+            if self.disk.exists(metadata):
+                return decode_partition_metadata(self.disk.read(metadata))
+        except CorruptCheckpoint as error:
+            self.notes.append(f"{metadata}: {error}")
+        return ZERO_UUID
+
+    def found(self) -> list[Found]:
+        """Folders that nobody has opened, set aside or deleted yet."""
+        return list(self._found.values())
+
+    # -- logs ------------------------------------------------------------------------------------------------------
+
+    def open_log(
+        self,
+        topic: str,
+        partition: int,
+        topic_id: bytes,
+        topic_config: TopicConfig,
+        producers: ProducerState,
+        now: int,
+        *,
+        lazy: bool = False,
+    ) -> PartitionLog:
+        """Load and recover the partition's log, or begin one (``lazy``: its folder appears with its first record)."""
+        key = TopicPartition(topic, partition)
+        found = self._found.get(key)
+        if found is not None and found.topic_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
+            self.notes.append(f"{found.path} is of an earlier topic {topic}: set aside")
+            self.set_aside(found)
+            found = None
+        path = f"{self.path}/{names.directory_name(topic, partition)}"
+        place = Place(self.disk, self.path, path, self._files, self._indexes)
+        if found is None:
+            log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
+        else:
+            if found.topic_id != topic_id and topic_id != ZERO_UUID:
+                self._write(f"{path}/{names.PARTITION_METADATA}", encode_partition_metadata(topic_id))
+            log, notes = open_log(
+                place,
+                topic,
+                partition,
+                topic_id,
+                topic_config,
+                producers,
+                start_offset=self._starts.get(key, 0),
+                recovery_point=self._recovery_points.get(key, 0),
+                clean=self.clean,
+                now=now,
+            )
+            self.notes += (f"{topic}-{partition}: {note}" for note in notes)
+            self._found.pop(key)
+        self.logs[key] = log
+        return log
+
+    def set_aside(self, found: Found) -> None:
+        """Keep a folder that belongs to no topic of the cluster under a name that says so, as Kafka does."""
+        unique = self.disk.new_uuid().hex()
+        self._rename(found.path, f"{found.path}.{unique}{names.STRAY_DIRECTORY}")
+        self._forget(TopicPartition(found.topic, found.partition))
+
+    def delete_log(self, log: PartitionLog, now: int = 0) -> None:
+        """Gone for everybody at once, off the disk at a later ``purge``."""
+        log.abandon()
+        key = TopicPartition(log.topic, log.partition)
+        self._forget(key)
+        if self.disk.exists(log.directory):
+            name = names.deleted_directory_name(log.topic, log.partition, self.disk.new_uuid())
+            self._rename(log.directory, f"{self.path}/{name}")
+            self._doomed.append((now + log.topic_config.file_delete_delay_ms, f"{self.path}/{name}"))
+
+    def _forget(self, key: TopicPartition) -> None:
+        for known in (self.logs, self._found, self._recovery_points, self._starts, self._high_watermarks):
+            known.pop(key, None)
+
+    def purge(self, now: int) -> int:
+        """Remove folders whose time has come; may take long, so it may run in a worker thread. Returns how many."""
+        with self._writing:
+            due = [item for item in self._doomed if item[0] <= now]
+            try:
+                for item in due:
+                    self.disk.remove_tree(item[1])
+                    self._doomed.remove(item)
+            except OSError as error:
+                raise StorageFailed(self.path, f"purge: {error}") from error
+        return len(due)
+
+    # -- checkpoints -----------------------------------------------------------------------------------------------
+
+    def checkpoint(self, logs: Iterable[PartitionLog], high_watermarks: Mapping[TopicPartition, int]) -> None:
+        """Write recovery points, log starts and high watermarks. May run in a worker thread."""
+        points, starts = self._offsets(logs)
+        watermarks = {key: self._high_watermarks[key] for key in self._found if key in self._high_watermarks}
+        watermarks.update((key, offset) for key, offset in high_watermarks.items() if offset > 0)
+        with self._writing:
+            self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
+            self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
+            self._write(f"{self.path}/{names.HIGH_WATERMARKS}", encode_offsets(watermarks))
+
+    def _offsets(self, logs: Iterable[PartitionLog]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+        """Of the logs given, and of those that are on disk and were not opened."""
+        points = {key: self._recovery_points[key] for key in self._found if key in self._recovery_points}
+        starts = {key: self._starts[key] for key in self._found if key in self._starts}
+        for log in logs:
+            key = TopicPartition(log.topic, log.partition)
+            if log.recovery_point:
+                points[key] = log.recovery_point
+            if log.start_offset > log.segments[0].base_offset:
+                starts[key] = log.start_offset
+        return points, starts
+
+    def high_watermarks(self) -> dict[TopicPartition, int]:
+        """As the last checkpoint had them when the directory was opened."""
+        return dict(self._high_watermarks)
+
+    def space(self) -> tuple[int, int]:
+        """(total, usable) bytes of the volume."""
+        return self.disk.space(self.path)
+
+    def close(self, clean: bool) -> None:
+        """Give the directory up. ``clean``: close every log and leave the marker that spares the next start
+        recovery.
+        """
+        try:
+            if not clean:
+                for log in self.logs.values():
+                    log.abandon()
+                return
+            for log in self.logs.values():
+                log.close()
+            points, starts = self._offsets(self.logs.values())
+            with self._writing:
+                self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
+                self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
+                marker = json.dumps({"version": 0, "brokerEpoch": -1}).encode()
+                self._write(f"{self.path}/{names.CLEAN_SHUTDOWN}", marker)
+        finally:
+            self._lock.release()
+
+    def _write(self, path: str, data: bytes) -> None:
+        try:
+            self.disk.replace(path, data)
+        except OSError as error:
+            raise StorageFailed(self.path, f"{path}: {error}") from error
+
+    def _rename(self, path: str, new_path: str) -> None:
+        try:
+            self.disk.rename(path, new_path)
+        except OSError as error:
+            raise StorageFailed(self.path, f"rename {path}: {error}") from error
+
+
+def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> tuple[str, bytes]:
+    """Read meta.properties and compare, or write it. Returns cluster id and directory id."""
+    file = f"{path}/{names.META_PROPERTIES}"
+    known = decode_properties(disk.read(file)) if disk.exists(file) else {}
+    their_cluster = known.get("cluster.id")
+    their_node = known.get("node.id", known.get("broker.id"))
+    if their_cluster and cluster_id and their_cluster != cluster_id:
+        raise ConfigError(f"log directory {path} belongs to cluster {their_cluster}, not to {cluster_id}")
+    if their_node is not None and their_node != str(node_id):
+        raise ConfigError(f"log directory {path} belongs to node {their_node}, not to {node_id}")
+    cluster_id = their_cluster or cluster_id or uuid_text(_usable_uuid(disk))
+    text = known.get("directory.id")
+    try:
+        directory_id = uuid_from_text(text) if text else _usable_uuid(disk)
+    except ValueError as error:
+        raise ConfigError(f"{file}: directory.id: {error}") from error
+    wanted = {
+        "version": "1",
+        "cluster.id": cluster_id,
+        "node.id": str(node_id),
+        "directory.id": uuid_text(directory_id),
+    }
+    if {key: known.get(key) for key in wanted} != wanted:
+        disk.replace(file, encode_properties(wanted))
+    return cluster_id, directory_id
+
+
+def _usable_uuid(disk: Disk) -> bytes:
+    """Kafka reserves the first hundred directory ids and does not like a leading dash in any."""
+    while True:
+        uuid = disk.new_uuid()
+        if any(uuid[:15]) and not uuid_text(uuid).startswith("-"):
+            return uuid

@@ -1,0 +1,227 @@
+"""Offset and time indexes: sparse files beside a segment that turn an offset or a timestamp into a file position.
+
+Kafka's formats, entry for entry. New entries collect in memory and are written when there are enough of them, or
+when the segment closes: an index that ends early is still a true index, and after a crash those past the recovery
+point are built anew. An index of a closed segment is not in memory at all until somebody looks something up, and
+then only as long as the pool has room for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from bisect import bisect_left, bisect_right
+from struct import Struct
+
+from pykafkad.storage.disk import Disk
+from pykafkad.storage.pool import Pool
+
+OFFSET_ENTRY = Struct(">ii")
+TIME_ENTRY = Struct(">qi")
+SAVE_AFTER = 512
+"""Entries kept in memory before they are written: half a write per megabyte, 8 KB at most."""
+
+_POSITION_BITS = 32
+_POSITION_MASK = 0xFFFFFFFF
+
+
+class CorruptIndex(Exception):
+    """The file can't be what an index of this segment looks like: it is built anew."""
+
+
+class OffsetIndex:
+    """(last offset of a batch, position of that batch). In memory one int64 per entry, which sorts as the file does."""
+
+    __slots__ = ("_cache", "_saved", "_tail", "base", "disk", "path", "pool", "used")
+
+    def __init__(self, disk: Disk, path: str, base: int, pool: Pool, saved: int = 0) -> None:
+        self.disk = disk
+        self.path = path
+        self.base = base
+        self.pool = pool
+        self.used = False
+        self._saved = saved
+        self._tail = array("q")
+        self._cache: array[int] | None = None
+
+    def __len__(self) -> int:
+        return self._saved + len(self._tail)
+
+    def add(self, offset: int, position: int) -> None:
+        self._tail.append((offset - self.base) << _POSITION_BITS | position)
+        if len(self._tail) >= SAVE_AFTER:
+            self.save()
+
+    def floor(self, offset: int) -> int:
+        """The position to scan from for ``offset``: that of the last indexed batch ending at or before it, else 0."""
+        wanted = (offset - self.base) << _POSITION_BITS | _POSITION_MASK
+        entries = self._tail
+        if not entries or entries[0] > wanted:
+            if not self._saved:
+                return 0
+            entries = self._load()
+        index = bisect_right(entries, wanted)
+        return entries[index - 1] & _POSITION_MASK if index else 0
+
+    def last(self) -> tuple[int, int] | None:
+        if self._tail:
+            entry = self._tail[-1]
+        elif self._saved:
+            file = self.disk.open(self.path)
+            data = file.pread(OFFSET_ENTRY.size, (self._saved - 1) * OFFSET_ENTRY.size)
+            if len(data) < OFFSET_ENTRY.size:
+                raise CorruptIndex(self.path)
+            relative, position = OFFSET_ENTRY.unpack(data)
+            return self.base + relative, position
+        else:
+            return None
+        return self.base + (entry >> _POSITION_BITS), entry & _POSITION_MASK
+
+    def entries(self) -> list[tuple[int, int]]:
+        both = (self._load() if self._saved else array("q")) + self._tail
+        return [(self.base + (e >> _POSITION_BITS), e & _POSITION_MASK) for e in both]
+
+    def truncate(self, offset: int) -> None:
+        """Forget all entries for ``offset`` and later."""
+        wanted = (offset - self.base) << _POSITION_BITS
+        keep = bisect_left(self._tail, wanted)
+        del self._tail[keep:]
+        if keep == 0 and self._saved:
+            saved = bisect_left(self._load(), wanted)
+            if saved < self._saved:
+                self._resize(saved)
+
+    def reset(self) -> None:
+        del self._tail[:]
+        self._resize(0)
+
+    def save(self) -> None:
+        """Write what is only in memory. Not durable before ``disk.fsync``."""
+        tail = self._tail
+        if not tail:
+            return
+        data = tail[:]
+        if sys.byteorder == "little":
+            data.byteswap()
+        file = self.disk.open(self.path, create=True)
+        file.size = self._saved * OFFSET_ENTRY.size
+        file.append(data.tobytes())
+        self._saved += len(tail)
+        if self._cache is not None:
+            self._cache.extend(tail)
+            self.pool.admit(self, len(self._cache) * OFFSET_ENTRY.size)
+        self._tail = array("q")
+
+    def let_go(self) -> None:
+        self._cache = None
+
+    def _load(self) -> array[int]:
+        self.used = True
+        cache = self._cache
+        if cache is None:
+            file = self.disk.open(self.path)
+            data = file.pread(self._saved * OFFSET_ENTRY.size, 0)
+            cache = array("q", data[: len(data) - len(data) % OFFSET_ENTRY.size])
+            if sys.byteorder == "little":
+                cache.byteswap()
+            self._cache = cache
+            self.pool.admit(self, max(1, len(data)))
+        return cache
+
+    def _resize(self, saved: int) -> None:
+        self._saved = saved
+        self._cache = None
+        self.pool.dismiss(self)
+        if self.disk.exists(self.path):
+            self.disk.open(self.path).truncate(saved * OFFSET_ENTRY.size)
+
+
+def _time_entry(data: bytes, index: int) -> tuple[int, int]:
+    timestamp, relative = TIME_ENTRY.unpack_from(data, index * TIME_ENTRY.size)
+    return timestamp, relative
+
+
+class TimeIndex:
+    """(greatest timestamp so far, last offset of the batch that brought it). Read rarely, so kept as the file's
+    bytes.
+    """
+
+    __slots__ = ("_saved", "_tail", "base", "disk", "last_timestamp", "path")
+
+    def __init__(self, disk: Disk, path: str, base: int, saved: int = 0) -> None:
+        self.disk = disk
+        self.path = path
+        self.base = base
+        self._saved = saved
+        self._tail = bytearray()
+        last = self.last() if saved else None
+        self.last_timestamp = last[0] if last else -1
+
+    def __len__(self) -> int:
+        return self._saved + len(self._tail) // TIME_ENTRY.size
+
+    def add(self, timestamp: int, offset: int) -> None:
+        """Remember a new greatest timestamp; one that is no news is left out, as Kafka does."""
+        if timestamp > self.last_timestamp:
+            self._tail += TIME_ENTRY.pack(timestamp, offset - self.base)
+            self.last_timestamp = timestamp
+            if len(self._tail) >= SAVE_AFTER * TIME_ENTRY.size:
+                self.save()
+
+    def floor(self, timestamp: int) -> int:
+        """An offset to search from: no batch that ends before it has a timestamp at or above the one asked."""
+        data = self._bytes()
+        index = bisect_right(range(len(data) // TIME_ENTRY.size), timestamp, key=lambda i: _time_entry(data, i)[0])
+        return self.base + _time_entry(data, index - 1)[1] if index else self.base
+
+    def last(self) -> tuple[int, int] | None:
+        if self._tail:
+            timestamp, relative = TIME_ENTRY.unpack_from(self._tail, len(self._tail) - TIME_ENTRY.size)
+        elif self._saved:
+            data = self.disk.open(self.path).pread(TIME_ENTRY.size, (self._saved - 1) * TIME_ENTRY.size)
+            if len(data) < TIME_ENTRY.size:
+                raise CorruptIndex(self.path)
+            timestamp, relative = TIME_ENTRY.unpack(data)
+        else:
+            return None
+        return timestamp, self.base + relative
+
+    def entries(self) -> list[tuple[int, int]]:
+        return [(timestamp, self.base + relative) for timestamp, relative in TIME_ENTRY.iter_unpack(self._bytes())]
+
+    def truncate(self, offset: int) -> None:
+        data = self._bytes()
+        count = len(data) // TIME_ENTRY.size
+        keep = bisect_left(range(count), offset - self.base, key=lambda i: _time_entry(data, i)[1])
+        if keep == count:
+            return
+        if keep >= self._saved:
+            del self._tail[(keep - self._saved) * TIME_ENTRY.size :]
+        else:
+            self._tail.clear()
+            self._resize(keep)
+        last = self.last()
+        self.last_timestamp = last[0] if last else -1
+
+    def reset(self) -> None:
+        self._tail.clear()
+        self._resize(0)
+        self.last_timestamp = -1
+
+    def save(self) -> None:
+        if self._tail:
+            file = self.disk.open(self.path, create=True)
+            file.size = self._saved * TIME_ENTRY.size
+            file.append(bytes(self._tail))
+            self._saved += len(self._tail) // TIME_ENTRY.size
+            self._tail.clear()
+
+    def _bytes(self) -> bytes:
+        if not self._saved:
+            return bytes(self._tail)
+        return self.disk.open(self.path).pread(self._saved * TIME_ENTRY.size, 0) + self._tail
+
+    def _resize(self, saved: int) -> None:
+        self._saved = saved
+        if self.disk.exists(self.path):
+            self.disk.open(self.path).truncate(saved * TIME_ENTRY.size)

@@ -1,0 +1,655 @@
+"""PartitionLog: the batches of one partition, in segments. Appends, reads, rolls, cuts and forgets; hot in the
+first two.
+
+The owner calls it from one thread, the event loop. Only ``flush`` runs in a worker thread beside it: it looks at an
+immutable picture of the segment list and moves ``recovery_point`` if no truncation came between.
+
+A write that fails leaves the log as it was: what got to the file is cut off again, and is never served in any case,
+because a segment's size counts only whole appends. A full disk therefore heals by itself.
+"""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from kafkawire.batches import BatchHeader
+from kafkawire.records import iterate
+from pykafkad.errors import StorageFailed
+from pykafkad.state.epochs import Epochs
+from pykafkad.storage import names
+from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadata
+from pykafkad.storage.disk import Buffer, File, FileSlice
+from pykafkad.storage.indexes import CorruptIndex
+from pykafkad.storage.recovery import Loaded, ProducerState, load, load_producers
+from pykafkad.storage.retention import Candidate, expired
+from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
+from pykafkad.storage.snapshots import encode
+
+if TYPE_CHECKING:
+    from pykafkad.config import TopicConfig
+
+_BASE = attrgetter("base_offset")
+_FOREVER = 1 << 62
+_MARKING = threading.Lock()  # held for two assignments only, so one for all logs
+
+TimestampOffset = tuple[int, int, int]
+"""(timestamp, offset, leader epoch)"""
+
+
+class PartitionLog:
+    __slots__ = (
+        "_active",
+        "_closed",
+        "_config",
+        "_deleted",
+        "_directory_dirty",
+        "_epoch",
+        "_index_interval",
+        "_jitter_ms",
+        "_segment_bytes",
+        "_segment_ms",
+        "_segments",
+        "_truncations",
+        "_unmade",
+        "end_offset",
+        "epochs",
+        "partition",
+        "place",
+        "producers",
+        "recovery_point",
+        "start_offset",
+        "topic",
+        "topic_id",
+    )
+
+    def __init__(
+        self,
+        place: Place,
+        topic: str,
+        partition: int,
+        topic_id: bytes,
+        topic_config: TopicConfig,
+        producers: ProducerState,
+        loaded: Loaded,
+        *,
+        unmade: bool,
+    ) -> None:
+        self.place = place
+        self.topic = topic
+        self.partition = partition
+        self.topic_id = topic_id
+        self.producers = producers
+        self.epochs: Epochs = loaded.epochs
+        self.start_offset = loaded.start_offset
+        self.end_offset = loaded.end_offset
+        self.recovery_point = loaded.recovery_point
+        self._epoch = loaded.epochs.latest
+        self._segments = loaded.segments
+        self._active = loaded.segments[-1]
+        self._deleted: list[tuple[int, str]] = []
+        self._truncations = 0
+        self._closed = False
+        self._unmade = unmade
+        self._directory_dirty = unmade
+        self._jitter_ms = 0
+        self.topic_config = topic_config
+
+    @property
+    def topic_config(self) -> TopicConfig:
+        return self._config
+
+    @topic_config.setter
+    def topic_config(self, config: TopicConfig) -> None:
+        self._config = config
+        self._segment_bytes: int = config.internal_segment_bytes or config.segment_bytes
+        self._segment_ms = config.segment_ms
+        if "compact" in config.cleanup_policy:
+            self._segment_ms = min(config.segment_ms, config.max_compaction_lag_ms)
+        jitter = min(config.segment_jitter_ms, self._segment_ms)
+        # Spread over partitions, but the same after a restart and in a simulation.
+        self._jitter_ms = zlib.crc32(f"{self.topic}-{self.partition}".encode()) % jitter if jitter > 0 else 0
+        self._index_interval = config.index_interval_bytes
+        for segment in self._segments[-1:]:
+            segment.index_limit = config.segment_index_bytes
+
+    def __repr__(self) -> str:
+        return f"PartitionLog({self.topic}-{self.partition}, {self.start_offset}..{self.end_offset})"
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    @property
+    def directory(self) -> str:
+        return self.place.directory
+
+    @property
+    def log_dir(self) -> str:
+        return self.place.log_dir
+
+    @property
+    def size(self) -> int:
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Oldest first, the last one is active. For looking at, not for changing."""
+        return tuple(self._segments)
+
+    @property
+    def flush_due(self) -> int | None:
+        """An offset up to which closed segments wait to be synced; None when all are. A closed segment is always
+        flushed, whatever flush.messages says, so that recovery after a crash reads the active one only.
+        """
+        base = self._active.base_offset
+        return base if self.recovery_point < base else None
+
+    # -- append ----------------------------------------------------------------------------------------------------
+
+    def append(self, data: Buffer, batches: Sequence[BatchHeader], now: int) -> None:
+        """Write stamped batches at the end. One write; StorageFailed means that nothing of them is in the log."""
+        segment = self._active
+        last = batches[-1]
+        try:
+            if self._due(segment, len(data), batches, now):
+                segment = self._roll(max(batches[0].base_offset, self.end_offset), now)
+            elif self._unmade:
+                self._make()
+            if last.leader_epoch != self._epoch:
+                self._assign_epochs(batches)
+            segment.append(data, batches, self._index_interval)
+        except OSError as error:
+            self._cut_back(segment)
+            raise self._failed("append", error) from error
+        self.end_offset = last.base_offset + last.last_offset_delta + 1
+
+    def _due(self, segment: Segment, size: int, batches: Sequence[BatchHeader], now: int) -> bool:
+        """Whether to roll before this append."""
+        if not segment.size:
+            return batches[-1].last_offset - segment.base_offset > RELATIVE_MAX
+        if segment.size + size > self._segment_bytes or segment.indexes_full:
+            return True
+        first = segment.first_timestamp
+        if first < 0:
+            first = segment.earliest_timestamp()
+        if len(batches) == 1:
+            newest = batches[0].max_timestamp
+        else:
+            newest = max(batch.max_timestamp for batch in batches)
+        waited = newest - first if first >= 0 else now - segment.created_ms
+        return (
+            waited > self._segment_ms - self._jitter_ms
+            or batches[-1].base_offset + batches[-1].last_offset_delta - segment.base_offset > RELATIVE_MAX
+        )
+
+    def _assign_epochs(self, batches: Sequence[BatchHeader]) -> None:
+        """Before the write: an epoch that nothing was written under is cut off again, the other way round it is
+        lost.
+        """
+        changed = False
+        for batch in batches:
+            changed |= self.epochs.assign(batch.leader_epoch, batch.base_offset)
+        if changed:
+            self._write_epochs()
+        self._epoch = batches[-1].leader_epoch
+
+    def _cut_back(self, segment: Segment) -> None:
+        """After a failed write: nothing half-written stays, as far as the disk still lets us."""
+        try:
+            if self.epochs.truncate_from_end(self.end_offset):
+                self._write_epochs()
+        except OSError:
+            pass
+        self._epoch = self.epochs.latest
+        try:
+            if segment.open_file is not None:
+                segment.open_file.truncate(segment.size)
+        except OSError:
+            pass  # never served, overwritten by the next append, cut by recovery
+
+    def _make(self) -> None:
+        """The folder of a lazily created log, at its first append."""
+        self.place.disk.make_directory(self.place.directory)
+        self.place.disk.replace(
+            f"{self.place.directory}/{names.PARTITION_METADATA}",
+            encode_partition_metadata(self.topic_id),
+            sync=False,
+        )
+        self._unmade = False
+        self._directory_dirty = True
+
+    # -- read ------------------------------------------------------------------------------------------------------
+
+    def read(self, offset: int, max_bytes: int, until: int, *, at_least_one: bool) -> FileSlice | None:
+        """A stretch of one segment from the batch that holds ``offset``, ending before the batch that holds ``until``.
+
+        It may end inside a batch, at ``max_bytes``; but the first batch is whole or, without ``at_least_one``, there is
+        nothing. None without touching the disk when there is nothing to read.
+        """
+        end = self.end_offset
+        if offset >= until or offset >= end:
+            return None
+        segment = self._active
+        try:
+            if offset >= segment.base_offset:
+                start = segment.position_of(offset)
+                if until >= end:
+                    limit = segment.size
+                    if limit - start <= max_bytes:  # the reader will come back for what follows
+                        segment.mark_offset = end
+                        segment.mark_position = limit
+                else:
+                    limit = segment.position_of(until)
+            else:
+                segment, start, limit = self._locate(offset, until)
+            length = limit - start
+            if length > max_bytes:
+                first = segment.batch_length(start)
+                if first <= max_bytes:
+                    length = max_bytes
+                elif at_least_one:
+                    length = first
+                else:
+                    return None
+            if length <= 0:
+                return None
+            return FileSlice(segment.file, start, length)
+        except (OSError, CorruptSegment, CorruptIndex) as error:
+            raise self._failed("read", error) from error
+
+    def _locate(self, offset: int, until: int) -> tuple[Segment, int, int]:
+        """The same in a closed segment; one may end before the next begins, so the search may have to go on."""
+        segments = self._segments
+        number = max(bisect_right(segments, offset, key=_BASE) - 1, 0)
+        while True:
+            segment = segments[number]
+            following = segments[number + 1].base_offset if number + 1 < len(segments) else self.end_offset
+            start = segment.position_of(offset) if offset > segment.base_offset else 0
+            if start < segment.size or number + 1 == len(segments):
+                limit = segment.size if until >= following else segment.position_of(until)
+                return segment, start, limit
+            if until <= following:
+                return segment, 0, 0
+            number += 1
+
+    def offset_for_timestamp(self, timestamp: int, until: int) -> TimestampOffset | None:
+        """The first record at or after ``start_offset`` and before ``until`` whose timestamp is at least the one
+        given.
+        """
+        try:
+            for segment in self._segments:
+                if segment.base_offset >= until:
+                    return None
+                if not segment.size or segment.largest_timestamp < timestamp:
+                    continue
+                position = segment.offsets.floor(max(segment.times.floor(timestamp), self.start_offset))
+                for header, chunk, at in segment.batches(position):
+                    if header.max_timestamp < timestamp or header.last_offset < self.start_offset:
+                        continue
+                    if header.base_offset >= until:
+                        return None
+                    for record in iterate(memoryview(chunk)[at : at + header.length]):
+                        if record.timestamp >= timestamp and record.offset >= self.start_offset:
+                            if record.offset >= until:
+                                return None
+                            return record.timestamp, record.offset, header.leader_epoch
+        except (OSError, CorruptSegment, CorruptIndex) as error:
+            raise self._failed("read", error) from error
+        return None
+
+    def max_timestamp(self) -> TimestampOffset | None:
+        """The first record that has the greatest timestamp of the log."""
+        try:
+            segment = max(self._segments, key=lambda s: s.largest_timestamp)
+            largest = segment.largest_timestamp
+            if largest < 0:
+                return None
+            position = segment.offsets.floor(segment.offset_of_largest_timestamp)
+            for header, chunk, at in segment.batches(position):
+                if header.max_timestamp == largest:
+                    for record in iterate(memoryview(chunk)[at : at + header.length]):
+                        if record.timestamp == largest:
+                            return largest, record.offset, header.leader_epoch
+        except (OSError, CorruptSegment, CorruptIndex) as error:
+            raise self._failed("read", error) from error
+        return None
+
+    # -- roll, cut, forget -----------------------------------------------------------------------------------------
+
+    def roll(self, now: int) -> None:
+        """Begin a new segment at the end of the log, unless the active one is empty."""
+        if self._active.size:
+            try:
+                self._roll(self.end_offset, now)
+            except OSError as error:
+                raise self._failed("roll", error) from error
+
+    def _roll(self, base: int, now: int) -> Segment:
+        old = self._active
+        place = self.place
+        if self._unmade:
+            self._make()
+        if not old.size:  # nothing in it yet, but its offsets would not reach: it goes
+            self._rename_deleted([old], now)
+            self._segments.remove(old)
+        else:
+            old.seal()
+            snapshot = encode([_entry(entry) for entry in self.producers.snapshot()])
+            place.disk.replace(place.path(base, names.SNAPSHOT), snapshot, sync=False)
+        segment = Segment(place, base, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes)
+        segment.file.truncate(0)  # its name tells where the log ends, so it is there at once
+        self._segments = [*self._segments, segment]
+        self._active = segment
+        self._directory_dirty = True
+        return segment
+
+    def truncate_to(self, offset: int) -> None:
+        """Drop the batch that holds ``offset`` and all behind it: ``end_offset`` is then at most ``offset``.
+
+        Where ``offset`` lies inside a batch the log ends at that batch's first offset, so that the leader's whole batch
+        can follow.
+        """
+        if offset >= self.end_offset:
+            return
+        if offset <= self._segments[0].base_offset:
+            self.restart_at(offset, self._active.created_ms)
+            return
+        with _MARKING:
+            self._truncations += 1
+            self.recovery_point = min(self.recovery_point, offset)
+        try:
+            keep = bisect_right(self._segments, offset - 1, key=_BASE)
+            self._rename_deleted(self._segments[keep:], 0)
+            self._segments = self._segments[:keep]
+            self._active = segment = self._segments[-1]
+            segment.durable = False
+            self.end_offset = segment.truncate_to(offset)
+            self._epoch = self._forget_epochs()
+            self._reload_producers()
+        except (OSError, CorruptSegment, CorruptIndex) as error:
+            raise self._failed("truncate", error) from error
+        self.recovery_point = min(self.recovery_point, self.end_offset)
+        self.start_offset = min(self.start_offset, self.end_offset)
+
+    def restart_at(self, offset: int, now: int) -> None:
+        """Drop everything; the log is empty and its next offset is ``offset``."""
+        with _MARKING:
+            self._truncations += 1
+            self.recovery_point = min(self.recovery_point, offset)
+        try:
+            if self._unmade:
+                self._make()
+            self._rename_deleted(self._segments, 0)
+            segment = Segment(
+                self.place, offset, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes
+            )
+            self._segments = [segment]
+            self._active = segment
+            segment.file.truncate(0)
+            self._directory_dirty = True
+            self.start_offset = self.end_offset = self.recovery_point = offset
+            self.epochs.clear()
+            self._write_epochs()
+            self._epoch = -1
+            for name in self.place.disk.list(self.place.directory):
+                if name.endswith(names.SNAPSHOT):
+                    self.place.disk.remove(f"{self.place.directory}/{name}")
+            self.producers.restore([])
+        except OSError as error:
+            raise self._failed("restart", error) from error
+
+    def advance_start(self, offset: int) -> None:
+        """Records before ``offset`` are no longer there for anybody; whole segments of them go at the next
+        ``retain``.
+        """
+        if self.start_offset < offset <= self.end_offset:
+            self.start_offset = offset
+            if self.epochs.truncate_from_start(offset):
+                self._save_epochs()
+
+    def retain(self, now: int, high_watermark: int) -> int:
+        """Let go of what retention.ms, retention.bytes and the start offset allow; returns the number of segments."""
+        config = self._config
+        segments = self._segments
+        if len(segments) == 1 and not segments[0].size:
+            return 0
+        try:
+            count = expired(
+                segments,
+                end_offset=self.end_offset,
+                start_offset=self.start_offset,
+                high_watermark=high_watermark,
+                retention_ms=config.retention_ms,
+                retention_bytes=config.retention_bytes,
+                deletes="delete" in config.cleanup_policy,
+                now=now,
+                modified_ms=self._modified_ms,
+            )
+            if not count:
+                return 0
+            if count == len(segments):
+                self._roll(self.end_offset, now)
+            doomed, self._segments = self._segments[:count], self._segments[count:]
+            self._rename_deleted(doomed, now, with_snapshots=True)
+        except (OSError, CorruptSegment, CorruptIndex) as error:
+            raise self._failed("retention", error) from error
+        self.start_offset = max(self.start_offset, self._segments[0].base_offset)
+        if self.epochs.truncate_from_start(self.start_offset):
+            self._save_epochs()
+        return count
+
+    def _modified_ms(self, segment: Candidate) -> int:
+        return self.place.disk.modified_ms(self.place.path(segment.base_offset, names.LOG))
+
+    def purge_deleted(self, now: int) -> int:
+        """Remove what was renamed file.delete.delay.ms ago; returns the number of files."""
+        due = [path for when, path in self._deleted if when <= now]
+        if due:
+            self._deleted = [(when, path) for when, path in self._deleted if when > now]
+            for path in due:
+                try:
+                    self.place.disk.remove(f"{self.place.directory}/{path}")
+                except OSError as error:
+                    raise self._failed("purge", error) from error
+        return len(due)
+
+    @property
+    def deleted_files(self) -> int:
+        """Files that wait for ``purge_deleted``."""
+        return len(self._deleted)
+
+    def _rename_deleted(self, segments: Sequence[Segment], now: int, *, with_snapshots: bool = False) -> None:
+        """Out of the way at once, off the disk later. Open slices of them stay readable."""
+        disk = self.place.disk
+        suffixes = (*names.SEGMENT_SUFFIXES, names.SNAPSHOT) if with_snapshots else names.SEGMENT_SUFFIXES
+        when = now + self._config.file_delete_delay_ms
+        for segment in segments:
+            segment.close()
+            for suffix in suffixes:
+                name = names.file_name(segment.base_offset, suffix)
+                path = f"{self.place.directory}/{name}"
+                if disk.exists(path):
+                    disk.rename(path, path + names.DELETED)
+                    self._deleted.append((when, name + names.DELETED))
+
+    # -- durability ------------------------------------------------------------------------------------------------
+
+    def flush(self, upto: int | None = None) -> None:
+        """Make everything before ``upto`` (all by default) durable. May run in a worker thread beside appends."""
+        truncations = self._truncations
+        end = self.end_offset
+        upto = end if upto is None else min(upto, end)
+        if not end or (upto <= self.recovery_point and not self._directory_dirty):
+            return
+        segments = tuple(self._segments)
+        try:
+            for number, segment in enumerate(segments):
+                following = segments[number + 1].base_offset if number + 1 < len(segments) else end
+                if segment.base_offset >= upto or segment.durable or not segment.size:
+                    continue
+                if number + 1 < len(segments) or self._closed:
+                    self._sync(segment, following)
+                elif following > self.recovery_point:
+                    self._sync(segment, None)
+            if self._directory_dirty and not self._unmade:
+                self._directory_dirty = False
+                try:
+                    self._sync_directory()
+                except BaseException:
+                    self._directory_dirty = True
+                    raise
+        except OSError as error:
+            if truncations != self._truncations:
+                return  # the segment went away beneath us, and the truncation has set the recovery point
+            raise self._failed("flush", error) from error
+        with _MARKING:
+            if truncations == self._truncations and upto > self.recovery_point:
+                self.recovery_point = upto
+
+    def _sync(self, segment: Segment, following: int | None) -> None:
+        """``following``: the segment is closed, so its indexes and the snapshot that belongs to the next one count
+        too.
+        """
+        disk = self.place.disk
+        path = self.place.path
+        file: File | None = segment.open_file
+        try:
+            if file is not None:
+                file.fsync()
+            else:
+                disk.fsync(segment.path)
+            if following is not None:
+                paths = [
+                    path(segment.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX)
+                ]
+                for name in (*paths, path(following, names.SNAPSHOT)):
+                    if disk.exists(name):
+                        disk.fsync(name)
+                segment.durable = True
+        except FileNotFoundError:
+            if segment in self._segments:  # else retention took it away in the meantime
+                raise
+
+    def _sync_directory(self) -> None:
+        disk = self.place.disk
+        for name in (names.PARTITION_METADATA, names.LEADER_EPOCHS):
+            path = f"{self.place.directory}/{name}"
+            if disk.exists(path):
+                disk.fsync(path)
+        disk.sync_directory(self.place.directory)
+
+    def close(self) -> None:
+        """A clean end: everything written and synced, producers saved. The log may not be used afterwards."""
+        if self._closed:
+            return
+        self._closed = True
+        place = self.place
+        try:
+            if self._unmade:
+                return
+            if self.end_offset and (self.recovery_point < self.end_offset or self._directory_dirty):
+                self._active.seal()
+                snapshot = encode([_entry(entry) for entry in self.producers.snapshot()])
+                place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
+                self._directory_dirty = True
+                self.flush()
+            self.purge_deleted(_FOREVER)
+        except OSError as error:
+            raise self._failed("close", error) from error
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of all files as they are: the log is being deleted, or its disk has failed."""
+        self._closed = True
+        for segment in self._segments:
+            segment.close()
+
+    # -- epochs and producers --------------------------------------------------------------------------------------
+
+    def _forget_epochs(self) -> int:
+        if self.epochs.truncate_from_end(self.end_offset):
+            self._write_epochs()
+        return self.epochs.latest
+
+    def _save_epochs(self) -> None:
+        try:
+            self._write_epochs()
+        except OSError as error:
+            raise self._failed("epochs", error) from error
+
+    def _write_epochs(self) -> None:
+        """Not synced here: ``flush`` does that before it moves the recovery point; recovery can rebuild it besides."""
+        if self._unmade:
+            return
+        path = f"{self.place.directory}/{names.LEADER_EPOCHS}"
+        self.place.disk.replace(path, encode_epochs(self.epochs.entries), sync=False)
+        self._directory_dirty = True
+
+    def _reload_producers(self) -> None:
+        load_producers(self.place, self._segments, self.start_offset, self.end_offset, self.producers, [])
+
+    def _failed(self, what: str, error: Exception) -> StorageFailed:
+        return StorageFailed(self.place.log_dir, f"{what} {self.topic}-{self.partition}: {error}")
+
+
+def _entry(entry: Sequence[int]) -> tuple[int, ...]:
+    return tuple(entry)
+
+
+def open_log(
+    place: Place,
+    topic: str,
+    partition: int,
+    topic_id: bytes,
+    topic_config: TopicConfig,
+    producers: ProducerState,
+    *,
+    start_offset: int,
+    recovery_point: int,
+    clean: bool,
+    now: int,
+) -> tuple[PartitionLog, list[str]]:
+    """A log whose folder is there; with what recovery has to tell."""
+    try:
+        loaded = load(
+            place,
+            start_offset=start_offset,
+            recovery_point=recovery_point,
+            clean=clean,
+            interval=topic_config.index_interval_bytes,
+            index_limit=topic_config.segment_index_bytes,
+            producers=producers,
+            now=now,
+        )
+        log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=False)
+        if loaded.epochs_changed:
+            log._write_epochs()
+    except (OSError, CorruptSegment, CorruptIndex) as error:
+        raise StorageFailed(place.log_dir, f"open {topic}-{partition}: {error}") from error
+    return log, loaded.notes
+
+
+def new_log(
+    place: Place,
+    topic: str,
+    partition: int,
+    topic_id: bytes,
+    topic_config: TopicConfig,
+    producers: ProducerState,
+    *,
+    lazy: bool,
+    now: int,
+) -> PartitionLog:
+    segment = Segment(place, 0, size=0, new=True, now=now, index_limit=topic_config.segment_index_bytes)
+    loaded = Loaded([segment], 0, 0, 0, Epochs())
+    log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=True)
+    if not lazy:
+        try:
+            log._make()
+        except OSError as error:
+            raise log._failed("create", error) from error
+    return log

@@ -1,0 +1,330 @@
+"""What to trust when a log is opened.
+
+After a clean shutdown: everything, save what is plainly missing. After a crash: segments that end at or before the
+recovery point were synced and keep their word; of all others each batch is read again and its CRC checked, the
+first that fails ends the log, and indexes are built anew. Leader epochs and producers are then brought to the same
+end.
+
+What the folder may hold besides: files that were being deleted or cleaned (``.deleted``, ``.cleaned``: removed), a
+finished compaction that was not swapped in completely (``.swap``: completed), and snapshots of producers that
+nobody needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kafkawire.batches import BatchHeader, crc_ok
+from pykafkad.model import ProducerEntry
+from pykafkad.state.epochs import Epochs
+from pykafkad.storage import names
+from pykafkad.storage.checkpoints import CorruptCheckpoint, decode_epochs
+from pykafkad.storage.indexes import CorruptIndex
+from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
+from pykafkad.storage.snapshots import CorruptSnapshot, decode
+
+
+class ProducerState(Protocol):
+    """What a log asks of ``state.sequences.Producers``: to be saved, restored and brought up to date."""
+
+    def snapshot(self) -> Sequence[tuple[int, ...]]: ...
+
+    def restore(self, entries: Any, /) -> None: ...
+
+    def replay(self, header: BatchHeader, control: bytes | None, /) -> None: ...
+
+
+class NoProducers:
+    """Stands in where nobody asks about producers: tools."""
+
+    def snapshot(self) -> list[ProducerEntry]:
+        return []
+
+    def restore(self, entries: Any, /) -> None:
+        pass
+
+    def replay(self, header: BatchHeader, control: bytes | None, /) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A log as it was found."""
+
+    segments: list[Segment]
+    start_offset: int
+    end_offset: int
+    recovery_point: int
+    epochs: Epochs
+    epochs_changed: bool = False
+    notes: list[str] = field(default_factory=list)
+    """What was not as a clean shutdown leaves it, one line each, for the log."""
+
+
+def load(
+    place: Place,
+    *,
+    start_offset: int,
+    recovery_point: int,
+    clean: bool,
+    interval: int,
+    index_limit: int,
+    producers: ProducerState,
+    now: int,
+) -> Loaded:
+    loader = _Loader(place, interval, index_limit, now)
+    return loader.load(start_offset, recovery_point, clean, producers)
+
+
+class _Loader:
+    def __init__(self, place: Place, interval: int, index_limit: int, now: int) -> None:
+        self.place = place
+        self.disk = place.disk
+        self.interval = interval
+        self.index_limit = index_limit
+        self.now = now
+        self.notes: list[str] = []
+
+    def load(self, start_offset: int, recovery_point: int, clean: bool, producers: ProducerState) -> Loaded:
+        found = self.tidy(self.disk.list(self.place.directory))
+        segments = [self.segment(base, names_of) for base, names_of in self.logs(found)]
+        epochs, trusted = self.read_epochs(found, segments)
+        before = epochs.entries
+        first_untrusted = 0
+        if clean:
+            first_untrusted = len(segments)
+        else:
+            while first_untrusted + 1 < len(segments) and segments[first_untrusted + 1].base_offset <= recovery_point:
+                first_untrusted += 1
+        end = self.check(segments, first_untrusted, found, epochs, thorough=not clean)
+        start = max(start_offset, segments[0].base_offset if segments else 0)
+        if start > end or not segments:
+            if end > 0 or start > 0:
+                self.notes.append(f"starts anew at {start}: nothing at or behind it was found")
+            self.remove(segments)
+            segments = [self.segment(start, None)]
+            epochs.clear()
+            end = start
+        if not trusted:
+            epochs.clear()
+            for segment in segments:
+                for header in segment.walk():
+                    epochs.assign(header.leader_epoch, header.base_offset)
+        epochs.truncate_from_end(end)
+        epochs.truncate_from_start(start)
+        load_producers(self.place, segments, start, end, producers, self.notes, found)
+        return Loaded(
+            segments,
+            start,
+            end,
+            end if clean else min(recovery_point, end),
+            epochs,
+            epochs.entries != before or not trusted,
+            self.notes,
+        )
+
+    # -- files -----------------------------------------------------------------------------------------------------
+
+    def tidy(self, found: list[str]) -> set[str]:
+        """Finish or undo what a crash interrupted; returns the names that are left."""
+        left = set()
+        for name in found:
+            if name.endswith((names.DELETED, names.CLEANED, ".tmp")):
+                self.disk.remove(f"{self.place.directory}/{name}")
+            else:
+                left.add(name)
+        swaps = sorted(name for name in left if name.endswith(names.SWAP))
+        if swaps:
+            self.finish_swap(left, swaps)
+        for name in list(left):
+            for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX):
+                base = names.offset_of(name, suffix)
+                if base is not None and names.file_name(base, names.LOG) not in left:
+                    self.disk.remove(f"{self.place.directory}/{name}")
+                    left.discard(name)
+        return left
+
+    def finish_swap(self, left: set[str], swaps: list[str]) -> None:
+        """A compacted segment was complete when its ``.swap`` name appeared: it replaces the segments it was made
+        from.
+        """
+        for name in swaps:
+            base = names.offset_of(name.removesuffix(names.SWAP), names.LOG)
+            if base is None:
+                continue
+            path = f"{self.place.directory}/{name}"
+            end = base
+            file = self.disk.open(path)
+            position = 0
+            while position + 27 <= file.size:
+                head = file.pread(27, position)
+                end = int.from_bytes(head[:8], "big") + int.from_bytes(head[23:27], "big") + 1
+                position += 12 + int.from_bytes(head[8:12], "big")
+            for other in sorted(left):
+                other_base = names.offset_of(other, names.LOG)
+                if other_base is not None and base <= other_base < end:
+                    for suffix in names.SEGMENT_SUFFIXES:
+                        old = names.file_name(other_base, suffix)
+                        if old in left:
+                            self.disk.remove(f"{self.place.directory}/{old}")
+                            left.discard(old)
+            self.notes.append(f"completed the swap of compacted segment {base}")
+        for name in swaps:
+            final = name.removesuffix(names.SWAP)
+            self.disk.rename(f"{self.place.directory}/{name}", f"{self.place.directory}/{final}")
+            left.discard(name)
+            left.add(final)
+
+    def logs(self, found: set[str]) -> list[tuple[int, int]]:
+        logs = []
+        for name in found:
+            base = names.offset_of(name, names.LOG)
+            if base is not None:
+                logs.append((base, self.disk.size(f"{self.place.directory}/{name}")))
+        return sorted(logs)
+
+    def segment(self, base: int, size: int | None) -> Segment:
+        return Segment(self.place, base, size=size or 0, new=size is None, now=self.now, index_limit=self.index_limit)
+
+    def remove(self, segments: Sequence[Segment]) -> None:
+        for segment in segments:
+            segment.close()
+            for suffix in names.SEGMENT_SUFFIXES:
+                self.disk.remove(self.place.path(segment.base_offset, suffix))
+
+    # -- segments --------------------------------------------------------------------------------------------------
+
+    def check(
+        self, segments: list[Segment], first_untrusted: int, found: set[str], epochs: Epochs, *, thorough: bool
+    ) -> int:
+        """Recover what must be; cuts ``segments`` behind the first that was torn. Returns the end of the log."""
+        end = 0
+        for number, segment in enumerate(segments):
+            last = number == len(segments) - 1
+            if number < first_untrusted and not self.doubtful(segment, found, last=last, thorough=thorough):
+                if not last:
+                    segment.durable = True
+                    continue
+                try:
+                    return segment.find_end()
+                except (CorruptSegment, CorruptIndex) as error:
+                    self.notes.append(f"recovering: {error}")
+            end, torn = self.recover(segment, epochs)
+            if torn:
+                self.remove(segments[number + 1 :])
+                if number + 1 < len(segments):
+                    self.notes.append(f"dropped {len(segments) - number - 1} segments behind it")
+                del segments[number + 1 :]
+                break
+        return end
+
+    def doubtful(self, segment: Segment, found: set[str], *, last: bool, thorough: bool) -> bool:
+        """Whether a segment that should be whole must be read again because its indexes are not what they should be."""
+        if not segment.size:
+            return False
+        for suffix in (names.INDEX, names.TIME_INDEX):
+            if names.file_name(segment.base_offset, suffix) not in found:
+                self.notes.append(f"segment {segment.base_offset} has no {suffix} file: building it")
+                return True
+        if thorough or last:
+            try:
+                segment.check_indexes()
+            except CorruptIndex as error:
+                self.notes.append(f"rebuilding index {error}")
+                return True
+        return False
+
+    def recover(self, segment: Segment, epochs: Epochs) -> tuple[int, bool]:
+        """Read every batch, believe the CRC and nothing else. Returns (end offset, whether something was cut off)."""
+        segment.forget_indexes()
+        end = segment.base_offset
+        position = 0
+        reason = ""
+        try:
+            for header, chunk, at in segment.batches():
+                if not crc_ok(chunk, header._replace(position=at)):
+                    reason = "wrong CRC"
+                elif header.base_offset < end or header.last_offset - segment.base_offset > RELATIVE_MAX:
+                    reason = f"offset {header.base_offset} where {end} or more was due"
+                if reason:
+                    break
+                if position == 0:
+                    segment.first_timestamp = header.max_timestamp
+                segment.index(header, position, self.interval)
+                epochs.assign(header.leader_epoch, header.base_offset)
+                end = header.next_offset
+                position += header.length
+        except CorruptSegment as error:
+            reason = error.reason
+        if reason:
+            self.notes.append(f"cut {segment.size - position} bytes at {segment.path}:{position}: {reason}")
+            segment.cut(position)
+        if position == 0:
+            segment.first_timestamp = -1
+        segment.seal()
+        return end, bool(reason)
+
+    # -- epochs ----------------------------------------------------------------------------------------------------
+
+    def read_epochs(self, found: set[str], segments: list[Segment]) -> tuple[Epochs, bool]:
+        """The checkpoint, and whether it can be trusted; an unreadable one is built anew from the batches."""
+        if names.LEADER_EPOCHS not in found:
+            return Epochs(), not any(segment.size for segment in segments)
+        try:
+            return Epochs(decode_epochs(self.disk.read(f"{self.place.directory}/{names.LEADER_EPOCHS}"))), True
+        except CorruptCheckpoint as error:
+            self.notes.append(f"{names.LEADER_EPOCHS}: {error}; reading epochs from the log")
+            return Epochs(), False
+
+
+def load_producers(
+    place: Place,
+    segments: Sequence[Segment],
+    start: int,
+    end: int,
+    producers: ProducerState,
+    notes: list[str],
+    found: set[str] | None = None,
+) -> None:
+    """The newest snapshot that can be believed and the batches since. Snapshots behind the end are lies now:
+    removed.
+    """
+    disk = place.disk
+    offsets = []
+    for name in place.disk.list(place.directory) if found is None else found:
+        offset = names.offset_of(name, names.SNAPSHOT)
+        if offset is not None:
+            offsets.append(offset)
+    offsets.sort()
+    while offsets and offsets[-1] > end:
+        disk.remove(place.path(offsets.pop(), names.SNAPSHOT))
+    since = start
+    while offsets:
+        newest = offsets.pop()
+        path = place.path(newest, names.SNAPSHOT)
+        try:
+            producers.restore([ProducerEntry(*entry) for entry in decode(disk.read(path))])
+        except (CorruptSnapshot, FileNotFoundError) as error:
+            notes.append(f"{path}: {error}; falling back")
+            disk.remove(path)
+            continue
+        since = max(newest, start)
+        break
+    else:
+        producers.restore([])
+    bases = {segment.base_offset for segment in segments}
+    for offset in offsets:  # older ones serve only to truncate at the beginning of a segment
+        if offset not in bases:
+            disk.remove(place.path(offset, names.SNAPSHOT))
+    if since >= end:
+        return
+    for number, segment in enumerate(segments):
+        following = segments[number + 1].base_offset if number + 1 < len(segments) else end
+        if following <= since:
+            continue
+        position = segment.position_of(since) if since > segment.base_offset else 0
+        for header, chunk, at in segment.batches(position):
+            control = chunk[at : at + header.length] if header.attributes & 0x20 else None
+            producers.replay(header, control)

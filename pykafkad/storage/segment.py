@@ -1,0 +1,388 @@
+"""One segment: a ``.log`` file of record batches with its two indexes. Hot: ``append`` and ``position_of``.
+
+A segment knows nothing of rolling, retention or recovery; it appends, finds the position of an offset, walks batch
+headers and can be cut. Its file is open only while the pool lets it; slices that were handed out keep their file
+open themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from struct import Struct
+
+from kafkawire.batches import HEADER_SIZE, BatchHeader, header_at
+from kafkawire.errors import WireError
+from pykafkad.storage import names
+from pykafkad.storage.disk import Buffer, Disk, File
+from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, CorruptIndex, OffsetIndex, TimeIndex
+from pykafkad.storage.pool import Pool
+
+UNREAD = -2
+"""A timestamp that the file knows and we have not looked up yet; -1 is none."""
+RELATIVE_MAX = 0x7FFF_FFFF
+
+_PEEK = Struct(">qi11xi")  # base offset, length of what follows it, last offset delta
+_LENGTH = Struct(">8xi")
+_PREFIX = 12
+_NEAR = 8 * 1024  # what is read to find a batch: an index interval and some
+_FAR = 1024 * 1024  # what is read at once when a whole segment is walked
+
+
+class CorruptSegment(Exception):
+    """The bytes at ``position`` are no record batch."""
+
+    def __init__(self, path: str, position: int, reason: str) -> None:
+        super().__init__(f"{path} at {position}: {reason}")
+        self.path = path
+        self.position = position
+        self.reason = reason
+
+
+class Place:
+    """Where a log lives, shared by its segments: a deleted topic's folder is renamed under them."""
+
+    __slots__ = ("directory", "disk", "files", "indexes", "log_dir")
+
+    def __init__(self, disk: Disk, log_dir: str, directory: str, files: Pool, indexes: Pool) -> None:
+        self.disk = disk
+        self.log_dir = log_dir
+        self.directory = directory
+        self.files = files
+        self.indexes = indexes
+
+    def path(self, offset: int, suffix: str) -> str:
+        return f"{self.directory}/{names.file_name(offset, suffix)}"
+
+
+class Segment:
+    __slots__ = (
+        "_file",
+        "_largest_timestamp",
+        "_offset_of_largest",
+        "_offsets",
+        "_times",
+        "base_offset",
+        "created_ms",
+        "durable",
+        "first_timestamp",
+        "index_limit",
+        "indexes_full",
+        "last_base",
+        "last_position",
+        "mark_offset",
+        "mark_position",
+        "new",
+        "place",
+        "since_index",
+        "size",
+        "used",
+    )
+
+    def __init__(self, place: Place, base_offset: int, *, size: int, new: bool, now: int, index_limit: int) -> None:
+        self.place = place
+        self.base_offset = base_offset
+        self.size = size
+        self.new = new
+        """No index files of an earlier life can be there."""
+        self.created_ms = now
+        self.durable = False
+        """Closed, and everything about it is synced."""
+        self.first_timestamp = -1 if new else UNREAD
+        self._largest_timestamp = -1 if new else UNREAD
+        self._offset_of_largest = base_offset
+        self.since_index = size
+        self.index_limit = index_limit
+        self.indexes_full = False
+        # Two positions that the next read will probably ask for: the last append, and where the last read stopped.
+        self.last_base = self.mark_offset = -1
+        self.last_position = self.mark_position = 0
+        self.used = False
+        self._file: File | None = None
+        self._offsets: OffsetIndex | None = None
+        self._times: TimeIndex | None = None
+
+    def __repr__(self) -> str:
+        return f"Segment({self.base_offset}, {self.size} bytes)"
+
+    # -- the file --------------------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        return self.place.path(self.base_offset, names.LOG)
+
+    @property
+    def file(self) -> File:
+        file = self._file
+        if file is None:
+            file = self._file = self.place.disk.open(self.path, create=self.new)
+            file.size = self.size  # a half-written tail behind it does not count
+            self.place.files.admit(self)
+        self.used = True
+        return file
+
+    @property
+    def open_file(self) -> File | None:
+        """The open file if there is one; other threads take this and never open one for us."""
+        return self._file
+
+    def let_go(self) -> None:
+        self._file = None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file = None
+            self.place.files.dismiss(self)
+        if self._offsets is not None:
+            self.place.indexes.dismiss(self._offsets)
+        self._offsets = self._times = None
+
+    # -- indexes ---------------------------------------------------------------------------------------------------
+
+    @property
+    def offsets(self) -> OffsetIndex:
+        index = self._offsets
+        if index is None:
+            path, saved = self._saved(names.INDEX, OFFSET_ENTRY.size)
+            index = self._offsets = OffsetIndex(self.place.disk, path, self.base_offset, self.place.indexes, saved)
+        return index
+
+    @property
+    def times(self) -> TimeIndex:
+        index = self._times
+        if index is None:
+            path, saved = self._saved(names.TIME_INDEX, TIME_ENTRY.size)
+            index = self._times = TimeIndex(self.place.disk, path, self.base_offset, saved)
+        return index
+
+    def _saved(self, suffix: str, entry: int) -> tuple[str, int]:
+        path = self.place.path(self.base_offset, suffix)
+        if self.new or not self.place.disk.exists(path):
+            return path, 0
+        return path, self.place.disk.size(path) // entry
+
+    def _add_index_entries(self, batch: BatchHeader, position: int) -> None:
+        offsets, times = self.offsets, self.times
+        offsets.add(batch.base_offset + batch.last_offset_delta, position)
+        times.add(self._largest_timestamp, self._offset_of_largest)
+        # The time index keeps a place for the entry that closing the segment adds.
+        self.indexes_full = len(offsets) >= self.index_limit // OFFSET_ENTRY.size or (
+            len(times) >= self.index_limit // TIME_ENTRY.size - 1
+        )
+
+    def check_indexes(self) -> None:
+        """CorruptIndex when the files can't belong to this segment. Looks at sizes and the last entries only."""
+        for suffix, entry in ((names.INDEX, OFFSET_ENTRY.size), (names.TIME_INDEX, TIME_ENTRY.size)):
+            path = self.place.path(self.base_offset, suffix)
+            if not self.place.disk.exists(path) or self.place.disk.size(path) % entry:
+                raise CorruptIndex(path)
+        last = self.offsets.last()
+        if last is not None and (last[0] < self.base_offset or not 0 < last[1] < self.size):
+            raise CorruptIndex(self.offsets.path)
+        newest = self.times.last()
+        if newest is not None and (newest[1] < self.base_offset or newest[0] < 0):
+            raise CorruptIndex(self.times.path)
+
+    # -- writing ---------------------------------------------------------------------------------------------------
+
+    def append(self, data: Buffer, batches: Sequence[BatchHeader], interval: int) -> None:
+        """One write for all batches; OSError leaves the segment as it was, save for bytes behind ``size``."""
+        file = self._file
+        if file is None:
+            file = self.file
+        position = self.size
+        file.append(data)
+        self.size = file.size
+        self.last_base = batches[0].base_offset
+        self.last_position = position
+        if position == 0:
+            self.first_timestamp = batches[0].max_timestamp
+        since = self.since_index
+        for batch in batches:
+            if batch.max_timestamp > self._largest_timestamp:
+                if self._largest_timestamp == UNREAD:
+                    self._read_largest()
+                if batch.max_timestamp > self._largest_timestamp:
+                    self._largest_timestamp = batch.max_timestamp
+                    self._offset_of_largest = batch.base_offset + batch.last_offset_delta
+            length = batch.length
+            if since > interval:
+                self._add_index_entries(batch, position)
+                since = 0
+            position += length
+            since += length
+        self.since_index = since
+
+    def seal(self) -> None:
+        """No more appends for now: the last time entry, and both index files written, even empty, as Kafka leaves
+        them.
+        """
+        if self._largest_timestamp != UNREAD and self.size:
+            self.times.add(self._largest_timestamp, self._offset_of_largest)
+        disk = self.place.disk
+        for index in (self.offsets, self.times):
+            index.save()
+            if not len(index):
+                disk.open(index.path, create=True)
+        self.new = False
+
+    def cut(self, size: int) -> None:
+        """Bytes from ``size`` on are gone, on disk too."""
+        self.file.truncate(size)
+        self.size = size
+        self.last_base = self.mark_offset = -1
+
+    def truncate_to(self, offset: int) -> int:
+        """Drop the batch that holds ``offset`` and all behind it; returns the offset at which the segment now ends."""
+        position = self.position_of(offset)
+        end = offset
+        if position < self.size:
+            end = min(offset, self.header(position).base_offset)
+            self.cut(position)
+        self.offsets.truncate(end)
+        self.times.truncate(end)
+        last = self.offsets.last()
+        self.since_index = self.size - last[1] if last else self.size
+        self.indexes_full = False
+        self._remember_largest(last[1] if last else 0)
+        if position == 0:
+            self.first_timestamp = -1
+        return end
+
+    def _remember_largest(self, position: int) -> None:
+        """The time index knows the greatest timestamp up to its last entry; the headers behind that tell the rest."""
+        self._largest_timestamp, self._offset_of_largest = self.times.last() or (-1, self.base_offset)
+        for header in self.walk(position):
+            self.note(header)
+
+    # -- what recovery needs ---------------------------------------------------------------------------------------
+
+    def forget_indexes(self) -> None:
+        """Begin to build them anew: follow with ``note`` and ``index`` for each batch, in order."""
+        self.offsets.reset()
+        self.times.reset()
+        self._largest_timestamp, self._offset_of_largest = -1, self.base_offset
+        self.since_index = 0
+        self.indexes_full = False
+
+    def index(self, header: BatchHeader, position: int, interval: int) -> None:
+        self.note(header)
+        if self.since_index > interval:
+            self._add_index_entries(header, position)
+            self.since_index = 0
+        self.since_index += header.length
+
+    def note(self, header: BatchHeader) -> None:
+        if header.max_timestamp > self._largest_timestamp:
+            self._largest_timestamp = header.max_timestamp
+            self._offset_of_largest = header.last_offset
+
+    def find_end(self) -> int:
+        """The offset behind the last batch, read from the last index entry on; CorruptSegment if the tail is torn."""
+        if not self.size:
+            self._largest_timestamp = self.first_timestamp = -1
+            return self.base_offset
+        last = self.offsets.last()
+        position = last[1] if last else 0
+        self.since_index = self.size - position
+        self._largest_timestamp, self._offset_of_largest = self.times.last() or (-1, self.base_offset)
+        end = self.base_offset
+        for header in self.walk(position):
+            self.note(header)
+            end = header.next_offset
+        return end
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    @property
+    def largest_timestamp(self) -> int:
+        """The greatest timestamp in here, -1 if there is none."""
+        if self._largest_timestamp == UNREAD:
+            self._read_largest()
+        return self._largest_timestamp
+
+    @property
+    def offset_of_largest_timestamp(self) -> int:
+        """The last offset of the batch that has it."""
+        if self._largest_timestamp == UNREAD:
+            self._read_largest()
+        return self._offset_of_largest
+
+    def _read_largest(self) -> None:
+        self._largest_timestamp, self._offset_of_largest = self.times.last() or (-1, self.base_offset)
+
+    def earliest_timestamp(self) -> int:
+        """The first batch's greatest timestamp, from which rolling by time counts; -1 for an empty segment."""
+        if self.first_timestamp == UNREAD:
+            self.first_timestamp = self.header(0).max_timestamp if self.size else -1
+        return self.first_timestamp
+
+    def position_of(self, offset: int) -> int:
+        """Where the first batch begins whose last offset is at or behind ``offset``; ``size`` when there is none."""
+        if offset == self.last_base:
+            return self.last_position
+        if offset == self.mark_offset:
+            return self.mark_position
+        position = self.offsets.floor(offset)
+        size = self.size
+        file = self.file
+        chunk = file.pread(min(_NEAR, size - position), position)
+        at = 0
+        while position + at < size:
+            if at + _PEEK.size > len(chunk):
+                position += at
+                at = 0
+                chunk = file.pread(min(_NEAR, size - position), position)
+                if len(chunk) < _PEEK.size:
+                    raise CorruptSegment(self.path, position, "half a batch")
+            base, length, delta = _PEEK.unpack_from(chunk, at)
+            if base + delta >= offset:
+                return position + at
+            if length < HEADER_SIZE - _PREFIX:
+                raise CorruptSegment(self.path, position + at, f"a batch of {length} bytes")
+            at += _PREFIX + length
+        return size
+
+    def batch_length(self, position: int) -> int:
+        data = self.file.pread(_PREFIX, position)
+        if len(data) < _PREFIX:
+            raise CorruptSegment(self.path, position, "half a batch")
+        return _PREFIX + int(_LENGTH.unpack(data)[0])
+
+    def header(self, position: int) -> BatchHeader:
+        """The header at ``position``; its own ``position`` is relative to what was read, so ignore it."""
+        try:
+            return header_at(self.file.pread(self.batch_length(position), position), 0)
+        except WireError as error:
+            raise CorruptSegment(self.path, position, str(error)) from error
+
+    def walk(self, position: int = 0) -> Iterator[BatchHeader]:
+        """Headers from ``position`` to the end, their ``position`` being that in the file."""
+        for header, _, _ in self.batches(position):
+            yield header
+
+    def batches(self, position: int = 0) -> Iterator[tuple[BatchHeader, bytes, int]]:
+        """(header, buffer, position of the batch in the buffer). CorruptSegment at the first thing that is no whole
+        batch.
+        """
+        file = self.file
+        size = self.size
+        chunk = b""
+        at = 0  # in the chunk, which begins at `position`
+        while position + at < size:
+            if at + _PREFIX > len(chunk) or at + _PREFIX + _LENGTH.unpack_from(chunk, at)[0] > len(chunk):
+                position += at
+                at = 0
+                chunk = file.pread(min(_FAR, size - position), position)
+                length = _PREFIX + _LENGTH.unpack_from(chunk)[0] if len(chunk) >= _PREFIX else 0
+                if length < HEADER_SIZE or position + length > size:
+                    raise CorruptSegment(self.path, position, "half a batch" if length else "half a header")
+                if length > len(chunk):
+                    chunk = file.pread(length, position)
+            try:
+                header = header_at(chunk, at)
+            except WireError as error:
+                raise CorruptSegment(self.path, position + at, str(error)) from error
+            if header.length < HEADER_SIZE:
+                raise CorruptSegment(self.path, position + at, f"a batch of {header.length} bytes")
+            yield header._replace(position=position + at), chunk, at
+            at += header.length
