@@ -278,10 +278,7 @@ class Server:
     async def drain(self, seconds: float) -> None:
         """Let requests in progress be answered, then close every connection."""
         for connection in list(self.connections):
-            if connection.settled:
-                connection.close()
-            else:
-                connection.pause()
+            connection.end()
         if self.connections:
             self._empty = self.loop.create_future()
             poll = self.loop.call_later(0.02, self._close_settled)

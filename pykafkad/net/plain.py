@@ -10,6 +10,7 @@ Nothing is served while ``hold`` is not zero. Its bits say why, and whoever clea
     WAITING   a request is in progress (Kafka serves one at a time per connection; ``call.let_next()`` lifts that)
     SENDING   the peer hasn't read its answers yet, or a file slice is being warmed
     TURN      this wake-up had its share; the loop comes back to us after the others
+    ENDING    the broker stops: what is in flight is answered, nothing new is begun
     CLOSED    for good
 
 Answers leave in request order: a request that waits takes a *slot*, and later answers queue up behind it.
@@ -29,7 +30,7 @@ from pykafkad.net.sending import Piece, Slice
 if TYPE_CHECKING:
     from pykafkad.net.listener import Server
 
-WAITING, SENDING, TURN, CLOSED = 1, 2, 4, 8
+WAITING, SENDING, TURN, ENDING, CLOSED = 1, 2, 4, 8, 16
 
 TURN_REQUESTS = 64  # requests served in one wake-up of one connection,
 TURN_SECONDS = 0.002  # or as many as fit in this
@@ -358,6 +359,14 @@ class Connection:
     def settled(self) -> bool:
         """Everything asked is answered, and the answers are with the kernel."""
         return not self._out and not self._slots
+
+    def end(self) -> None:
+        """The broker stops."""
+        if self.settled:
+            self.close()
+        else:
+            self.hold |= ENDING
+            self.pause()
 
     def refuse(self, kind: str, event: str, **fields: object) -> None:
         """Close because of what the peer did; one line per kind and interval says so. Earlier answers still leave."""
