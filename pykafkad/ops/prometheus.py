@@ -34,7 +34,7 @@ async def exposition(metrics: Metrics) -> bytes:
 def all_lines(metrics: Metrics) -> Iterator[str]:
     """Every line about the broker, in the order of the declarations."""
     for name, declared in DECLARED.items():
-        samples: Iterable[tuple[tuple[str, ...], Any]]
+        samples: Iterable[tuple[tuple[str, ...], Any]] = ()
         if declared.kind == "counter":
             samples = [(labels, cell.value) for labels, cell in metrics.counters.get(name, {}).items()]
         elif declared.kind == "summary":
@@ -60,7 +60,7 @@ def all_lines(metrics: Metrics) -> Iterator[str]:
                 yield f"{name}{{{written}}} {value}" if written else f"{name} {value}"
 
 
-def _read(metrics: Metrics, name: str) -> Iterator[tuple[tuple[str, ...], float]]:
+def _read(metrics: Metrics, name: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     """A gauge's samples; one that fails is left out and doesn't take the others with it."""
     read = metrics.gauges.get(name)
     if read is None:

@@ -1,0 +1,223 @@
+"""The composition root: builds everything one broker is made of, starts it in order, stops it in reverse.
+
+    broker = await Broker.start(config)      several may live in one process, and in one loop
+    broker.bootstrap                         host:port of its first listener
+    await broker.stop()
+
+Order of a start: take the ports (a taken one must be told before anything is touched), read the cluster store, take the
+data directories, register, and only then let clients in. Logs are opened when they are asked for, or in the background.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pykafkad import __version__
+from pykafkad.clock import Clock, SystemClock, stopwatch
+from pykafkad.cluster.engines import store_for
+from pykafkad.cluster.image import ClusterImage
+from pykafkad.config.listeners import advertised_listeners, listeners
+from pykafkad.errors import ConfigError, StorageFailed
+from pykafkad.logs import log
+from pykafkad.metrics import Metrics
+from pykafkad.model import uuid_text
+from pykafkad.net.dispatch import Dispatcher
+from pykafkad.net.listener import Door, Server, bind, bracketed
+from pykafkad.runtime.admin import Admin
+from pykafkad.runtime.coordinators import Groups
+from pykafkad.runtime.flusher import Flusher
+from pykafkad.runtime.housekeeping import Calendar
+from pykafkad.runtime.metadata import Metadata
+from pykafkad.runtime.node import Node
+from pykafkad.runtime.partitions import Partitions
+from pykafkad.state.fetch_sessions import FetchSessions
+from pykafkad.storage.directory import LogDir
+from pykafkad.storage.disk import Disk, RealDisk
+
+if TYPE_CHECKING:
+    from pykafkad.config import Config
+    from pykafkad.ops.http import Http
+
+DRAIN_SECONDS = 1.5  # how long a stop waits for requests in progress
+
+STARTING, RUNNING, STOPPING = 1, 3, 6  # Kafka's numbers of a broker's states
+
+
+class Broker:
+    """One running broker."""
+
+    def __init__(self, config: Config, clock: Clock, disk: Disk) -> None:
+        self.config = config
+        self.state = STARTING
+        self.metrics = Metrics()
+        self.http: Http | None = None
+        self._begun = stopwatch()
+        self._clock = clock
+        self._disk = disk
+        self._doors: list[Door] = []
+        self._log_dirs: list[LogDir] = []
+        self._metadata: Metadata | None = None
+        self._calendar: Calendar | None = None
+        self.node: Node
+        self.server: Server
+
+    @classmethod
+    async def start(cls, config: Config, *, clock: Clock | None = None, disk: Disk | None = None) -> Broker:
+        """A broker that serves. ConfigError, and nothing left behind, if it can't."""
+        broker = cls(config, clock or SystemClock(), disk or RealDisk())
+        try:
+            await broker._start()
+        except BaseException:
+            await broker._give_up()
+            raise
+        return broker
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        config = self.config
+        self._doors = [bind(listener) for listener in listeners(config)]
+        if config.http_listen:
+            await self._start_http(config.http_listen)
+        self._metadata = metadata = Metadata(store_for(config, self._clock), config)
+        await metadata.start()
+        cluster_id = self._open_directories(metadata.image.cluster_id or None)
+        await metadata.register(cluster_id, uuid_text(self._log_dirs[0].directory_id), self._endpoints())
+
+        config = metadata.config
+        self._calendar = calendar = Calendar()
+        partitions = Partitions(
+            config=config,
+            clock=self._clock,
+            metrics=self.metrics,
+            node_id=config.node_id,
+            log_dirs=self._log_dirs,
+            flusher=Flusher(),
+            calendar=calendar,
+        )
+        groups = Groups(config=config, clock=self._clock, partitions=partitions, node_id=config.node_id)
+        self.node = node = Node(
+            node_id=config.node_id,
+            cluster_id=cluster_id,
+            config=config,
+            clock=self._clock,
+            metrics=self.metrics,
+            metadata=metadata,
+            partitions=partitions,
+            groups=groups,
+            admin=Admin(metadata),
+            fetch_sessions=FetchSessions(
+                config.max_incremental_fetch_session_cache_slots,
+                lambda: int.from_bytes(os.urandom(4), "big") >> 1 or 1,
+            ),
+            listeners={door.listener.name: (door.listener.host, door.port) for door in self._doors},
+        )
+        partitions.apply(metadata.image)
+        groups.apply(ClusterImage(), metadata.image)
+        metadata.subscribe(self._cluster_changed)
+        partitions.start(self._clock.now_ms())
+        calendar.every(config.offsets_retention_check_interval_ms, lambda: groups.expire_offsets(self._clock.now_ms()))
+        dispatcher = Dispatcher(loop, node, self.metrics)
+        self.server = Server(loop, config, self._clock, self.metrics, dispatcher)
+        self.server.start(self._doors)
+        self.state = RUNNING
+
+    def _open_directories(self, cluster_id: str | None) -> str:
+        """Take the data directories; the cluster's id, from the store or from them."""
+        failed = []
+        for path in self.config.data_dirs:
+            try:
+                opened = LogDir.open(self._disk, path, node_id=self.config.node_id, cluster_id=cluster_id)
+            except StorageFailed as failure:
+                failed.append(f"{path}: {failure.reason}")
+                continue
+            self._log_dirs.append(opened)
+            cluster_id = opened.cluster_id
+        if not self._log_dirs or cluster_id is None:
+            raise ConfigError(f"log.dirs: no usable data directory ({'; '.join(failed)})")
+        for reason in failed:
+            log.error("data directory is offline", reason=reason)
+        self.metrics.gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(failed))
+        return cluster_id
+
+    def _endpoints(self) -> dict[str, tuple[str, int]]:
+        """What other brokers and clients are told; host "" stands for whatever address the client reached."""
+        told = advertised_listeners(self.config)
+        return {door.listener.name: told.get(door.listener.name, ("", door.port)) for door in self._doors}
+
+    def _cluster_changed(self, old: ClusterImage, new: ClusterImage) -> None:
+        node = self.node
+        if node.config is not node.metadata.config:
+            node.config = self.server.config = node.metadata.config
+        node.partitions.apply(new)
+        node.groups.apply(old, new)
+
+    async def _start_http(self, listen: str) -> None:
+        from pykafkad.ops.pages import pages
+
+        self.http = pages(self)
+        await self.http.start(listen)
+
+    # ---- what it says of itself ----
+
+    @property
+    def bootstrap(self) -> str:
+        """What a client on this machine connects to."""
+        door = self._doors[0]
+        host = door.listener.host
+        return bracketed("127.0.0.1" if host in ("", "0.0.0.0", "::") else host, door.port)
+
+    def log_start(self) -> None:
+        """The one line of a start, and what was odd about the settings."""
+        log.info(
+            "broker started",
+            version=__version__,
+            node=self.node.node_id,
+            cluster=self.node.cluster_id,
+            listeners=",".join(map(str, self._doors)),
+            data=",".join(one.path for one in self._log_dirs),
+            http=self.http.address if self.http is not None else "off",
+            took_ms=round((stopwatch() - self._begun) * 1000),
+        )
+        if self.config.unknown:
+            log.warning("settings that nobody knows", keys=",".join(self.config.unknown))
+
+    # ---- the end ----
+
+    async def stop(self) -> None:
+        """Accept nobody, answer what is in flight, make everything durable, leave the cluster."""
+        if self.state == STOPPING:
+            return
+        self.state = STOPPING
+        self.server.close_listeners()
+        await self.server.drain(DRAIN_SECONDS)
+        assert self._calendar is not None
+        self._calendar.stop()
+        self.node.groups.stop()
+        await self.node.partitions.stop()
+        await self.node.metadata.stop()
+        if self.http is not None:
+            await self.http.stop()
+
+    async def _give_up(self) -> None:
+        """A start failed: release what it had taken."""
+        self.state = STOPPING
+        if self._calendar is not None:
+            self._calendar.stop()
+        for door in self._doors:
+            door.sock.close()
+        if self._metadata is not None:
+            await self._metadata.stop()
+        _release(self._log_dirs)
+        if self.http is not None:
+            await self.http.stop()
+
+
+def _release(log_dirs: Sequence[LogDir]) -> None:
+    for log_dir in log_dirs:
+        try:
+            log_dir.close(clean=log_dir.clean)
+        except StorageFailed as failure:
+            log.error("data directory not closed cleanly", directory=failure.log_dir, reason=failure.reason)
