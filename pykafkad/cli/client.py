@@ -70,6 +70,7 @@ class Connection:
     def __init__(self, host: str, port: int, timeout: float = REQUEST_TIMEOUT_S) -> None:
         self.name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._correlation_id = 0
+        self.closed = False
         try:
             self._socket = socket.create_connection((host, port), timeout)
         except OSError as error:
@@ -77,26 +78,29 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.versions = self._negotiate()
 
-    def call(self, request: Any, *, at_most: int = 32767, timeout: float = REQUEST_TIMEOUT_S) -> Any:
-        """Send one request, wait for its response."""
+    def call(
+        self, request: Any, *, at_least: int = 0, at_most: int = 32767, timeout: float = REQUEST_TIMEOUT_S
+    ) -> Any:
+        """Send one request, wait for its response; the bounds are the versions that can say what it says."""
         key = _key_of(request)
-        return self._exchange(key, self.version(key, at_most), request, timeout)
+        return self._exchange(key, self.version(key, at_least, at_most), request, timeout)
 
     def send(self, request: Any, *, at_most: int = 32767) -> None:
         """Send one request that is never answered (Produce with acks=0)."""
         key = _key_of(request)
-        self._write(key, self.version(key, at_most), request)
+        self._write(key, self.version(key, 0, at_most), request)
 
-    def version(self, key: int, at_most: int = 32767) -> int:
+    def version(self, key: int, at_least: int = 0, at_most: int = 32767) -> int:
         """The highest version of an API that both sides know."""
         api = keys.API[key]
         low, high = self.versions.get(key, (0, -1))
         version = min(high, api.max_version, at_most)
-        if version < max(low, api.min_version):
+        if version < max(low, api.min_version, at_least):
             raise CommandFailed(f"{self.name} does not serve {api.name} in a version known here")
         return version
 
     def close(self) -> None:
+        self.closed = True
         self._socket.close()
 
     def _negotiate(self) -> dict[int, tuple[int, int]]:
@@ -124,8 +128,10 @@ class Connection:
             if correlation_id != self._correlation_id:
                 raise WireError(f"an answer to {correlation_id}, not to {self._correlation_id}")
             return self._decode(key, version, answer[offset:])
-        except WireError as error:
-            self.close()
+        except BaseException as error:
+            self.close()  # whoever was interrupted here, by Ctrl-C for instance, can't tell what comes next
+            if not isinstance(error, WireError):
+                raise
             raise CommandFailed(f"{self.name} does not answer as a Kafka broker does ({error})") from None
 
     def _decode(self, key: int, version: int, body: memoryview) -> Any:
@@ -188,7 +194,7 @@ class Client:
 
     def any(self) -> Connection:
         """A connection to the first bootstrap server that answers."""
-        if self._first is None:
+        if self._first is None or self._first.closed:
             failures = []
             for host, port in self._servers:
                 try:
@@ -202,20 +208,14 @@ class Client:
 
     def broker(self, node_id: int) -> Connection:
         """A connection to one broker by its id."""
-        if node_id not in self._connections:
+        held = self._connections.get(node_id)
+        if held is None or held.closed:
             if node_id not in self._brokers:
                 self.metadata([])
             if node_id not in self._brokers:
                 raise Unreachable(f"broker {node_id} is not in the cluster now")
-            self._connections[node_id] = Connection(*self._brokers[node_id])
-        return self._connections[node_id]
-
-    def forget(self, connection: Connection) -> None:
-        """Drop a connection that failed; the next use makes a new one."""
-        connection.close()
-        self._connections = {node: held for node, held in self._connections.items() if held is not connection}
-        if self._first is connection:
-            self._first = None
+            held = self._connections[node_id] = Connection(*self._brokers[node_id])
+        return held
 
     def metadata(self, topics: Iterable[str] | None = None, *, create: bool = False) -> Any:
         """The Metadata response for these topics (None: all), brokers remembered on the way."""
@@ -260,9 +260,8 @@ class Client:
         from kafkawire.api import find_coordinator
 
         def find() -> Connection:
-            request = find_coordinator.Request(key=group, key_type=GROUP, coordinator_keys=[group])
-            response = self.any().call(request)
-            found = response.coordinators[0] if response.coordinators else response
+            request = find_coordinator.Request(key_type=GROUP, coordinator_keys=[group])
+            [found] = self.any().call(request, at_least=4).coordinators
             check(found.error_code, f"coordinator of {group!r}", found.error_message)
             self._brokers[found.node_id] = (found.host, found.port)
             return self.broker(found.node_id)

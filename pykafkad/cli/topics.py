@@ -204,11 +204,10 @@ def delete_topics(client: Client, args: argparse.Namespace, names: list[str]) ->
     topics = chosen(existing(client), required(names), required=not args.if_exists)
     request = api.Request(
         topics=[api.DeleteTopicState(name=topic.name) for topic in topics],
-        topic_names=[topic.name for topic in topics],
         timeout_ms=TIMEOUT_MS,
     )
     failed = Failures()
-    for result in client.controller().call(request).responses if topics else ():
+    for result in client.controller().call(request, at_least=6).responses if topics else ():
         if failed.note(result.error_code, result.name, result.error_message):
             print(f"deleted {result.name}")
     failed.raise_first()
