@@ -1,0 +1,293 @@
+"""confluent-kafka: librdkafka, with its defaults (idempotence off, CRC checks off) unless a scenario asks."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conformance.clients import Done, Failed, Message, Received, Sent, gather
+
+CANNOT: dict[str, str] = {}
+
+
+def missing() -> str | None:
+    return None if importlib.util.find_spec("confluent_kafka") else "confluent-kafka is missing: pip install confluent-kafka"
+
+
+def failed(error: Any) -> Failed:
+    if hasattr(error, "args") and error.args and hasattr(error.args[0], "code"):
+        error = error.args[0]
+    return Failed(error.code(), error.str())
+
+
+class Producer:
+    def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
+        from confluent_kafka import Producer
+
+        conf: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "compression.type": options.get("codec", "none"),
+            "acks": options.get("acks", "all"),
+            "enable.idempotence": options.get("idempotent", False),
+            "linger.ms": options.get("linger_ms", 5),
+            "message.max.bytes": options.get("max_request", 1_000_000),
+            "message.timeout.ms": options.get("timeout_ms", 30_000),
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 200,
+            "queue.buffering.max.messages": 1_000_000,
+        }
+        if "batch" in options:
+            conf["batch.size"] = options["batch"]
+        self.inner = Producer(conf)
+        self.open = True
+        self.poller = threading.Thread(target=self.serve, daemon=True)
+        self.poller.start()
+
+    def serve(self) -> None:
+        while self.open:
+            self.inner.poll(0.05)
+
+    def start(self, topic: str, message: Message, done: Done) -> None:
+        def report(error: Any, delivered: Any) -> None:
+            done(failed(error) if error is not None else Sent(delivered.partition(), delivered.offset()))
+
+        more: dict[str, Any] = {}
+        if message.partition is not None:
+            more["partition"] = message.partition
+        if message.timestamp is not None:
+            more["timestamp"] = message.timestamp
+        from confluent_kafka import KafkaException
+
+        while True:
+            try:
+                self.inner.produce(
+                    topic, message.value, message.key, headers=list(message.headers), on_delivery=report, **more
+                )
+                return
+            except BufferError:
+                self.inner.poll(0.05)
+            except KafkaException as error:
+                done(failed(error))
+                return
+
+    def flush(self, timeout: float) -> None:
+        self.inner.flush(timeout)
+
+    def close(self) -> None:
+        self.open = False
+        self.poller.join(2)
+        self.inner.flush(0)
+
+
+def received(message: Any) -> Received:
+    return Received(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple((k, v) for k, v in message.headers() or ()),
+    )
+
+
+class Consumer:
+    def __init__(self, bootstrap: str, group: str, topics: Sequence[str], options: Mapping[str, Any]) -> None:
+        from confluent_kafka import Consumer
+
+        conf: dict[str, Any] = {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "auto.offset.reset": options.get("reset", "earliest"),
+            "enable.auto.commit": False,
+            "session.timeout.ms": options.get("session_ms", 6000),
+            "heartbeat.interval.ms": 500,
+            "fetch.message.max.bytes": options.get("max_fetch", 1_048_576),
+            "check.crcs": True,
+            "topic.metadata.refresh.interval.ms": 1000,
+            "reconnect.backoff.ms": 20,
+            "reconnect.backoff.max.ms": 200,
+        }
+        if "strategy" in options:
+            conf["partition.assignment.strategy"] = options["strategy"]
+        if options.get("instance"):
+            conf["group.instance.id"] = options["instance"]
+        conf.update(options.get("extra", {}))
+        self.inner = Consumer(conf)
+        if topics:
+            self.inner.subscribe(list(topics))
+
+    def poll(self, timeout: float) -> list[Received]:
+        got = []
+        for message in self.inner.consume(500, timeout):
+            if message.error():
+                raise failed(message.error())
+            got.append(received(message))
+        return got
+
+    def assignment(self) -> set[tuple[str, int]]:
+        return {(p.topic, p.partition) for p in self.inner.assignment()}
+
+    def commit(self, offsets: Mapping[tuple[str, int], int] | None = None) -> None:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            if offsets is None:
+                self.inner.commit(asynchronous=False)
+            else:
+                self.inner.commit(offsets=[TopicPartition(t, p, o) for (t, p), o in offsets.items()], asynchronous=False)
+        except KafkaException as error:
+            raise failed(error) from None
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Admin:
+    def __init__(self, bootstrap: str) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        self.inner = AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200})
+
+    def wait(self, futures: Mapping[Any, Any]) -> Any:
+        from confluent_kafka import KafkaException
+
+        (future,) = futures.values()
+        try:
+            return future.result(30)
+        except KafkaException as error:
+            raise failed(error) from None
+
+    def create(
+        self,
+        topic: str,
+        partitions: int = 1,
+        configs: Mapping[str, str] | None = None,
+        *,
+        replicas: int = 1,
+        validate_only: bool = False,
+    ) -> None:
+        from confluent_kafka.admin import NewTopic
+
+        new = NewTopic(topic, partitions, replicas, config=dict(configs or {}))
+        self.wait(self.inner.create_topics([new], validate_only=validate_only, operation_timeout=20))
+
+    def delete(self, topic: str) -> None:
+        self.wait(self.inner.delete_topics([topic], operation_timeout=20))
+
+    def topics(self) -> dict[str, int]:
+        return {name: len(t.partitions) for name, t in self.inner.list_topics(timeout=20).topics.items()}
+
+    def grow(self, topic: str, partitions: int) -> None:
+        from confluent_kafka.admin import NewPartitions
+
+        self.wait(self.inner.create_partitions([NewPartitions(topic, partitions)]))
+
+    def configs(self, topic: str) -> dict[str, str | None]:
+        from confluent_kafka.admin import ConfigResource, ResourceType
+
+        found = self.wait(self.inner.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]))
+        return {name: entry.value for name, entry in found.items()}
+
+    def alter(self, topic: str, configs: Mapping[str, str]) -> None:
+        from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+        entries = [ConfigEntry(k, v, incremental_operation=AlterConfigOpType.SET) for k, v in configs.items()]
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+        self.wait(self.inner.incremental_alter_configs([resource]))
+
+    def delete_records(self, topic: str, partition: int, before: int) -> int:
+        from confluent_kafka import TopicPartition
+
+        deleted = self.wait(self.inner.delete_records([TopicPartition(topic, partition, before)]))
+        return int(deleted.low_watermark)
+
+    def groups(self) -> set[str]:
+        return {g.group_id for g in self.inner.list_consumer_groups(request_timeout=20).result(30).valid}
+
+    def members(self, group: str) -> list[tuple[str, str | None]]:
+        found = self.wait(self.inner.describe_consumer_groups([group]))
+        return [(m.client_id, m.group_instance_id) for m in found.members]
+
+    def group_state(self, group: str) -> str:
+        found = self.wait(self.inner.describe_consumer_groups([group]))
+        return {"PREPARING_REBALANCING": "PreparingRebalance", "COMPLETING_REBALANCING": "CompletingRebalance"}.get(
+            found.state.name, found.state.name.capitalize()
+        )
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        from confluent_kafka import ConsumerGroupTopicPartitions
+
+        found = self.wait(self.inner.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]))
+        return {p.partition: p.offset for p in found.topic_partitions if p.topic == topic and p.offset >= 0}
+
+    def delete_group(self, group: str) -> None:
+        self.wait(self.inner.delete_consumer_groups([group]))
+
+    def close(self) -> None:
+        with contextlib.suppress(AttributeError):
+            del self.inner
+
+
+class Driver:
+    name = "confluent"
+    cannot = CANNOT
+    hides: frozenset[int] = frozenset()
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def version(self) -> str:
+        import confluent_kafka
+
+        return f"confluent-kafka {confluent_kafka.version()[0] if isinstance(confluent_kafka.version(), tuple) else confluent_kafka.version()}"
+
+    def producer(self, **options: object) -> Producer:
+        return Producer(self.bootstrap, options)
+
+    def consumer(self, group: str, topics: Sequence[str], **options: object) -> Consumer:
+        return Consumer(self.bootstrap, group, topics, options)
+
+    def read(
+        self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object
+    ) -> list[Received]:
+        from confluent_kafka import TopicPartition
+
+        consumer = Consumer(self.bootstrap, "reader", (), options)
+        try:
+            consumer.inner.assign([TopicPartition(topic, partition, start)])
+            return gather(consumer, count, timeout)[:count]
+        finally:
+            consumer.close()
+
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int | None:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        consumer = Consumer(self.bootstrap, "reader", (), {})
+        try:
+            if timestamp in (-1, -2):
+                low, high = consumer.inner.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
+                return int(high if timestamp == -1 else low)
+            (found,) = consumer.inner.offsets_for_times([TopicPartition(topic, partition, timestamp)], timeout=20)
+            if found.error:
+                raise failed(found.error)
+            return int(found.offset) if found.offset >= 0 else None
+        except KafkaException as error:
+            raise failed(error) from None
+        finally:
+            consumer.close()
+
+    def partitions(self, topic: str) -> int:
+        admin = Admin(self.bootstrap)
+        found = admin.inner.list_topics(topic, timeout=20).topics[topic]
+        if found.error:
+            raise failed(found.error)
+        return len(found.partitions)
+
+    def admin(self) -> Admin:
+        return Admin(self.bootstrap)
+
+

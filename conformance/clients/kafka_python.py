@@ -1,0 +1,302 @@
+"""kafka-python: pure Python, idempotent by default since its version 3."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conformance.clients import Done, Failed, Message, Received, Sent, gather
+
+CANNOT: dict[str, str] = {
+    "null header": "kafka-python's record builder takes len() of a header's value",
+}
+
+
+def missing() -> str | None:
+    return None if importlib.util.find_spec("kafka") else "kafka-python is missing: pip install kafka-python"
+
+
+def failed(error: BaseException) -> Failed:
+    return Failed(getattr(error, "errno", -1), f"{type(error).__name__}: {error}")
+
+
+class Producer:
+    def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
+        from kafka import KafkaProducer
+
+        codec = options.get("codec", "none")
+        idempotent = options.get("idempotent", False)
+        self.inner = KafkaProducer(
+            bootstrap_servers=bootstrap,
+            compression_type=None if codec == "none" else codec,
+            acks=options.get("acks", "all"),
+            enable_idempotence=idempotent,
+            linger_ms=options.get("linger_ms", 5),
+            batch_size=options.get("batch", 16384),
+            max_request_size=options.get("max_request", 1_048_576),
+            delivery_timeout_ms=options.get("timeout_ms", 30_000),
+            request_timeout_ms=min(10_000, options.get("timeout_ms", 30_000) - 1000),
+            reconnect_backoff_ms=20,
+            reconnect_backoff_max_ms=200,
+            metrics_enabled=False,
+        )
+
+    def start(self, topic: str, message: Message, done: Done) -> None:
+        from kafka.errors import KafkaError
+
+        try:
+            future = self.inner.send(
+                topic,
+                value=message.value,
+                key=message.key,
+                headers=list(message.headers),
+                partition=message.partition,
+                timestamp_ms=message.timestamp,
+            )
+        except KafkaError as error:
+            done(failed(error))
+            return
+        future.add_callback(lambda meta: done(Sent(meta.partition, meta.offset)))
+        future.add_errback(lambda error: done(failed(error)))
+
+    def flush(self, timeout: float) -> None:
+        self.inner.flush(timeout)
+
+    def close(self) -> None:
+        self.inner.close(timeout=1)
+
+
+def received(record: Any) -> Received:
+    return Received(
+        record.topic,
+        record.partition,
+        record.offset,
+        record.timestamp,
+        record.key,
+        record.value,
+        tuple((k, v) for k, v in record.headers),
+    )
+
+
+def strategies(name: str) -> list[Any]:
+    from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyPartitionAssignor
+    from kafka.coordinator.assignors.range import RangePartitionAssignor
+    from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+
+    return [
+        {
+            "range": RangePartitionAssignor,
+            "roundrobin": RoundRobinPartitionAssignor,
+            "cooperative-sticky": CooperativeStickyPartitionAssignor,
+        }[name]
+    ]
+
+
+class Consumer:
+    def __init__(self, bootstrap: str, group: str | None, topics: Sequence[str], options: Mapping[str, Any]) -> None:
+        from kafka import KafkaConsumer
+
+        more: dict[str, Any] = {}
+        if "strategy" in options:
+            more["partition_assignment_strategy"] = strategies(options["strategy"])
+        if options.get("instance"):
+            more["group_instance_id"] = options["instance"]
+        self.inner = KafkaConsumer(
+            *topics,
+            bootstrap_servers=bootstrap,
+            group_id=group,
+            auto_offset_reset=options.get("reset", "earliest"),
+            enable_auto_commit=False,
+            session_timeout_ms=options.get("session_ms", 6000),
+            heartbeat_interval_ms=500,
+            max_partition_fetch_bytes=options.get("max_fetch", 1_048_576),
+            reconnect_backoff_ms=20,
+            reconnect_backoff_max_ms=200,
+            metadata_max_age_ms=1000,
+            metrics_enabled=False,
+            **more,
+        )
+
+    def poll(self, timeout: float) -> list[Received]:
+        batches = self.inner.poll(timeout_ms=int(timeout * 1000))
+        return [received(record) for records in batches.values() for record in records]
+
+    def assignment(self) -> set[tuple[str, int]]:
+        return {(p.topic, p.partition) for p in self.inner.assignment()}
+
+    def commit(self, offsets: Mapping[tuple[str, int], int] | None = None) -> None:
+        from kafka import TopicPartition
+        from kafka.errors import KafkaError
+        from kafka.structs import OffsetAndMetadata
+
+        try:
+            if offsets is None:
+                self.inner.commit()
+            else:
+                self.inner.commit({TopicPartition(t, p): OffsetAndMetadata(o, "", -1) for (t, p), o in offsets.items()})
+        except KafkaError as error:
+            raise failed(error) from None
+
+    def close(self) -> None:
+        self.inner.close(autocommit=False)
+
+
+class Admin:
+    def __init__(self, bootstrap: str) -> None:
+        from kafka import KafkaAdminClient
+
+        self.inner = KafkaAdminClient(bootstrap_servers=bootstrap, metrics_enabled=False)
+
+    def ask(self, method: str, *args: Any, **kw: Any) -> Any:
+        from kafka.errors import KafkaError
+
+        try:
+            return getattr(self.inner, method)(*args, **kw)
+        except KafkaError as error:
+            raise failed(error) from None
+
+    def create(
+        self,
+        topic: str,
+        partitions: int = 1,
+        configs: Mapping[str, str] | None = None,
+        *,
+        replicas: int = 1,
+        validate_only: bool = False,
+    ) -> None:
+        new = {topic: {"num_partitions": partitions, "replication_factor": replicas, "configs": dict(configs or {})}}
+        self.ask("create_topics", new, validate_only=validate_only)
+
+    def delete(self, topic: str) -> None:
+        self.ask("delete_topics", [topic])
+
+    def topics(self) -> dict[str, int]:
+        return {t["name"]: len(t["partitions"]) for t in self.ask("describe_topics")}
+
+    def grow(self, topic: str, partitions: int) -> None:
+        self.ask("create_partitions", {topic: partitions})
+
+    def configs(self, topic: str) -> dict[str, str | None]:
+        from kafka.admin import ConfigResource, ConfigResourceType
+
+        found = self.ask("describe_configs", [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+        entries = found["topic"][topic]
+        return {name: entry["value"] for name, entry in entries.items()}
+
+    def alter(self, topic: str, configs: Mapping[str, str]) -> None:
+        from kafka.admin import ConfigResource, ConfigResourceType
+
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic, configs=dict(configs))
+        answer = self.ask("alter_configs", [resource], raise_on_unknown=False)
+        for code, detail in refusals(answer):
+            raise Failed(code, detail)
+
+    def delete_records(self, topic: str, partition: int, before: int) -> int:
+        from kafka import TopicPartition
+
+        (found,) = self.ask("delete_records", {TopicPartition(topic, partition): before}).values()
+        return int(found["low_watermark"] if isinstance(found, dict) else found.low_watermark)
+
+    def groups(self) -> set[str]:
+        return {g["group_id"] for g in self.ask("list_groups")}
+
+    def members(self, group: str) -> list[tuple[str, str | None]]:
+        found = self.ask("describe_groups", [group])[group]
+        return [(m["client_id"], m["group_instance_id"]) for m in found["members"]]
+
+    def group_state(self, group: str) -> str:
+        return str(self.ask("describe_groups", [group])[group]["group_state"])
+
+    def committed(self, group: str, topic: str) -> dict[int, int]:
+        found = self.ask("list_group_offsets", {group: None})[group]
+        return {p.partition: o.offset for p, o in found.items() if p.topic == topic and o.offset >= 0}
+
+    def delete_group(self, group: str) -> None:
+        from kafka.errors import for_code
+
+        outcome = self.ask("delete_groups", [group])[group]
+        if outcome not in ("OK", None, True) and not (isinstance(outcome, type) and outcome.errno == 0):
+            code = getattr(outcome, "errno", None)
+            raise Failed(code if code is not None else -1, f"{outcome} {for_code}")
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def refusals(answer: Any) -> list[tuple[int, str]]:
+    """Every error code in an answer that the client hands over without looking into it."""
+    found: list[tuple[int, str]] = []
+    if isinstance(answer, dict):
+        if answer.get("error_code"):
+            found.append((answer["error_code"], str(answer.get("error_message"))))
+        for inner in answer.values():
+            found += refusals(inner)
+    elif isinstance(answer, list | tuple):
+        for inner in answer:
+            found += refusals(inner)
+    return found
+
+
+class Driver:
+    name = "kafka-python"
+    cannot = CANNOT
+    hides: frozenset[int] = frozenset()
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    def version(self) -> str:
+        import kafka
+
+        return f"kafka-python {kafka.__version__}"
+
+    def producer(self, **options: object) -> Producer:
+        return Producer(self.bootstrap, options)
+
+    def consumer(self, group: str, topics: Sequence[str], **options: object) -> Consumer:
+        return Consumer(self.bootstrap, group, topics, options)
+
+    def read(
+        self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object
+    ) -> list[Received]:
+        from kafka import TopicPartition
+
+        consumer = Consumer(self.bootstrap, None, (), options)
+        try:
+            consumer.inner.assign([TopicPartition(topic, partition)])
+            consumer.inner.seek(TopicPartition(topic, partition), start)
+            return gather(consumer, count, timeout)[:count]
+        finally:
+            consumer.close()
+
+    def offset_at(self, topic: str, partition: int, timestamp: int) -> int | None:
+        from kafka import TopicPartition
+        from kafka.errors import KafkaError
+
+        consumer = Consumer(self.bootstrap, None, (), {})
+        where = TopicPartition(topic, partition)
+        try:
+            if timestamp == -1:
+                return int(consumer.inner.end_offsets([where])[where])
+            if timestamp == -2:
+                return int(consumer.inner.beginning_offsets([where])[where])
+            found = consumer.inner.offsets_for_times({where: timestamp}, timeout_ms=20_000)[where]
+            return None if found is None else int(found.offset)
+        except KafkaError as error:
+            raise failed(error) from None
+        finally:
+            consumer.close()
+
+    def partitions(self, topic: str) -> int:
+        admin = Admin(self.bootstrap)
+        try:
+            (found,) = admin.ask("describe_topics", [topic])
+            if found["error_code"]:
+                raise Failed(found["error_code"])
+            return len(found["partitions"])
+        finally:
+            admin.close()
+
+    def admin(self) -> Admin:
+        return Admin(self.bootstrap)
