@@ -1,0 +1,1 @@
+"""One file per API, named like the API: ``Request``, ``Response`` and the structs inside them."""

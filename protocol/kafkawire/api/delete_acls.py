@@ -1,0 +1,59 @@
+"""DeleteAcls (API key 31)."""
+
+from __future__ import annotations
+
+from kafkawire.schema import (
+    Int8,
+    Int16,
+    Int32,
+    String,
+    array,
+    between,
+    message,
+    since,
+    struct,
+)
+
+_VERSIONS = between(1, 3)
+
+
+@message(api_key=31, versions=_VERSIONS, flexible=since(2))
+class Request:
+    filters: list[Filter] = array()
+
+
+@struct
+class Filter:
+    resource_type_filter: Int8 = 0
+    resource_name_filter: String | None = ""
+    pattern_type_filter: Int8 = 3
+    principal_filter: String | None = ""
+    host_filter: String | None = ""
+    operation: Int8 = 0
+    permission_type: Int8 = 0
+
+
+@message(api_key=31, versions=_VERSIONS, flexible=since(2))
+class Response:
+    throttle_time_ms: Int32 = 0
+    filter_results: list[FilterResult] = array()
+
+
+@struct
+class FilterResult:
+    error_code: Int16 = 0
+    error_message: String | None = ""
+    matching_acls: list[MatchingAcl] = array()
+
+
+@struct
+class MatchingAcl:
+    error_code: Int16 = 0
+    error_message: String | None = ""
+    resource_type: Int8 = 0
+    resource_name: String = ""
+    pattern_type: Int8 = 3
+    principal: String = ""
+    host: String = ""
+    operation: Int8 = 0
+    permission_type: Int8 = 0

@@ -1,0 +1,1 @@
+"""What is kept in internal topics, in the vocabulary of the messages."""
