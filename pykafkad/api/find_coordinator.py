@@ -1,0 +1,94 @@
+"""FindCoordinator: which broker holds a group. Brings ``__consumer_offsets`` into being when it is first asked.
+
+Kafka answers COORDINATOR_NOT_AVAILABLE while it makes the topic, and the client waits before it asks again. Here the
+answer waits until the topic is there, which takes milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kafkawire.api.find_coordinator import Coordinator, Request, Response
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.call import Operation, ResourceType
+from pykafkad.api.endpoints import advertised
+from pykafkad.api.grouping import Answer, may
+from pykafkad.errors import Refused
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC, partition_for
+
+if TYPE_CHECKING:
+    from pykafkad.api.call import Call
+
+GROUP, TRANSACTION, SHARE = 0, 1, 2
+BATCHES = 4
+SHARE_GROUPS = 6
+NOWHERE = -1
+
+
+@handles(Request)
+def handle(call: Call, request: Request) -> Answer:
+    keys = request.coordinator_keys if call.version >= BATCHES else [request.key]
+    kind = request.key_type
+    if kind not in (GROUP, TRANSACTION, SHARE) or (kind == SHARE and call.version < SHARE_GROUPS):
+        return _respond(call, [_refused(key, ErrorCode.INVALID_REQUEST) for key in keys])
+    if (
+        kind == GROUP
+        and call.node.metadata.image.topic(OFFSETS_TOPIC) is None
+        and any(may(call, Operation.DESCRIBE, key) for key in keys)
+    ):
+        return _make_topic(call, keys)
+    return _respond(call, [_find(call, kind, key) for key in keys])
+
+
+async def _make_topic(call: Call, keys: Sequence[str]) -> Response:
+    await call.node.admin.ensure_internal_topic(OFFSETS_TOPIC)
+    return _respond(call, [_find(call, GROUP, key) for key in keys])
+
+
+def _find(call: Call, kind: int, key: str) -> Coordinator:
+    if kind == GROUP:
+        if not may(call, Operation.DESCRIBE, key):
+            return _refused(key, ErrorCode.GROUP_AUTHORIZATION_FAILED)
+        return _group_coordinator(call, key)
+    if kind == TRANSACTION:
+        if not call.authorise(Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, key):
+            return _refused(key, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # transactions aren't built yet
+    if not call.authorise(Operation.CLUSTER_ACTION, ResourceType.CLUSTER, "kafka-cluster"):
+        return _refused(key, ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+    if len(key.rsplit(":", 2)) != 3:
+        return _refused(key, ErrorCode.INVALID_REQUEST)
+    return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # nor are share groups
+
+
+def _group_coordinator(call: Call, group_id: str) -> Coordinator:
+    node = call.node
+    topic = node.metadata.image.topic(OFFSETS_TOPIC)
+    if topic is None:
+        return _refused(group_id, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    leader = topic.partitions[partition_for(group_id, len(topic.partitions))].leader
+    address = advertised(call, leader) if node.metadata.image.alive(leader) else None
+    if address is None or isinstance(address, Refused):
+        return _refused(group_id, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    if leader == node.node_id:
+        node.groups.shard(group_id)  # the next request is a JoinGroup: begin to load now
+    return Coordinator(key=group_id, node_id=leader, host=address[0], port=address[1])
+
+
+def _refused(key: str, code: ErrorCode) -> Coordinator:
+    return Coordinator(key=key, node_id=NOWHERE, host="", port=NOWHERE, error_code=code, error_message=code.message)
+
+
+def _respond(call: Call, coordinators: list[Coordinator]) -> Response:
+    if call.version >= BATCHES:
+        return Response(coordinators=coordinators)
+    only = coordinators[0]
+    return Response(
+        error_code=only.error_code,
+        error_message=only.error_message,
+        node_id=only.node_id,
+        host=only.host,
+        port=only.port,
+    )

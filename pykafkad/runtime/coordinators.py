@@ -1,0 +1,199 @@
+"""Which shard serves which group: Java's hash of the group id over the partitions of ``__consumer_offsets``.
+
+A shard is built when a group of it is first asked for, or at once if its log has something in it: sessions of groups
+that came through a restart must run out, and their lag be seen, whether or not anybody asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from kafkawire.stored import group_log
+from pykafkad.clock import Clock
+from pykafkad.errors import Refused
+from pykafkad.runtime.shard import MOVED, Shard, StoredCodec
+from pykafkad.state.groups.ledger import GroupMachine
+from pykafkad.state.groups.turn import GroupSettings
+
+if TYPE_CHECKING:
+    from pykafkad.cluster.image import ClusterImage, TopicImage
+    from pykafkad.config import Config
+    from pykafkad.runtime.partitions import Partitions
+
+OFFSETS_TOPIC = "__consumer_offsets"
+_REMEMBERED = 20_000  # group ids whose partition is kept at hand
+_CODEC = StoredCodec(group_log.write, group_log.read)
+
+GroupShard = Shard[GroupMachine]
+
+
+def java_hash(text: str) -> int:
+    """Java's ``String.hashCode``: over UTF-16 units, wrapped to 32 bits, signed."""
+    value = 0
+    encoded = text.encode("utf-16-le", "surrogatepass")
+    for low, high in zip(encoded[::2], encoded[1::2], strict=True):
+        value = (31 * value + low + (high << 8)) & 0xFFFFFFFF
+    return value - (1 << 32) if value & 0x80000000 else value
+
+
+def partition_for(name: str, partitions: int) -> int:
+    """The partition that holds a group, or a transactional id."""
+    value = java_hash(name)
+    return (0 if value == -(1 << 31) else abs(value)) % partitions
+
+
+def group_settings(config: Config) -> GroupSettings:
+    return GroupSettings(
+        initial_rebalance_delay_ms=config.group_initial_rebalance_delay_ms,
+        max_size=config.group_max_size,
+        min_session_timeout_ms=config.group_min_session_timeout_ms,
+        max_session_timeout_ms=config.group_max_session_timeout_ms,
+        offset_metadata_max_bytes=config.offset_metadata_max_bytes,
+        offsets_retention_ms=config.offsets_retention_minutes * 60_000,
+    )
+
+
+class Groups:
+    def __init__(
+        self,
+        *,
+        config: Config,
+        clock: Clock,
+        partitions: Partitions,
+        node_id: int,
+        draw_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    ) -> None:
+        self.draw_id = draw_id  # the random part of a member id
+        self._build = partial(GroupMachine, group_settings(config))
+        self._write_timeout_ms = config.offsets_commit_timeout_ms
+        self._clock = clock
+        self._partitions = partitions
+        self._node_id = node_id
+        self._count = 0  # partitions of the offsets topic; 0: it doesn't exist yet
+        self._indexes: dict[str, int] = {}
+        self._shards: dict[int, GroupShard] = {}
+        self._opening: asyncio.Handle | None = None
+
+    def shard(self, group_id: str) -> GroupShard | Refused:
+        """The shard that coordinates a group, loaded and ours; or why not."""
+        index = self._indexes.get(group_id)
+        if index is None:
+            if not self._count:
+                return MOVED
+            index = self.index(group_id)
+        shard = self._shards.get(index)
+        if shard is None:
+            found = self._open(index)
+            if isinstance(found, Refused):
+                return found
+            shard = found
+        return shard if shard.refusal is None else shard.refusal
+
+    def index(self, group_id: str) -> int:
+        if len(self._indexes) >= _REMEMBERED:
+            self._indexes.clear()
+        index = self._indexes[group_id] = partition_for(group_id, self._count)
+        return index
+
+    def _open(self, index: int) -> GroupShard | Refused:
+        partition = self._partitions.get(OFFSETS_TOPIC, index)
+        if isinstance(partition, Refused):
+            return MOVED
+        if not partition.leads:
+            return MOVED
+        shard = self._shards[index] = Shard(
+            partition, self._build, _CODEC, self._clock, write_timeout_ms=self._write_timeout_ms
+        )
+        return shard
+
+    # ── the cluster changes ──
+
+    def apply(self, old: ClusterImage, new: ClusterImage) -> None:
+        """A new image: the partitions follow it already. Take up what became ours, leave what went."""
+        topic, before = new.topic(OFFSETS_TOPIC), old.topic(OFFSETS_TOPIC)
+        if topic is not before:
+            count = len(topic.partitions) if topic is not None else 0
+            if count != self._count:
+                self._count = count
+                self._indexes.clear()
+            ours = self._led_here(topic)
+            for index, shard in list(self._shards.items()):
+                if topic is None or shard.partition.topic_id != topic.id or ours.get(index) != shard.epoch:
+                    del self._shards[index]
+                    shard.close()
+            # A topic that has just been made is empty; any other may hold groups that nobody asks for.
+            if topic is not None and (before is not None or not old.revision):
+                self._open_soon(sorted(ours))
+        if old.topics is not new.topics:
+            self._forget_deleted(old, new)
+
+    def _led_here(self, topic: TopicImage | None) -> dict[int, int]:
+        """Index -> leader epoch."""
+        partitions = topic.partitions if topic is not None else ()
+        return {index: one.leader_epoch for index, one in enumerate(partitions) if one.leader == self._node_id}
+
+    def _open_soon(self, indexes: list[int]) -> None:
+        """Open what has something in it, one by one, while the loop serves others."""
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        while indexes:
+            index = indexes.pop(0)
+            if index in self._shards:
+                continue
+            partition = self._partitions.get(OFFSETS_TOPIC, index)
+            if not isinstance(partition, Refused) and partition.log.end_offset > partition.log.start_offset:
+                self._open(index)
+            self._opening = asyncio.get_running_loop().call_soon(self._open_soon, indexes)
+            return
+
+    def _forget_deleted(self, old: ClusterImage, new: ClusterImage) -> None:
+        gone = {
+            name: topic.id
+            for name, topic in old.topics.items()
+            if (now := new.topics.get(name)) is None or now.id != topic.id
+        }
+        if gone:
+            self._forget(gone)
+
+    def _forget(self, gone: dict[str, bytes]) -> None:
+        now = self._clock.now_ms()
+        for shard in self.shards():
+            if shard.refusal is None:
+                shard.tell(now, shard.machine.forget_topics, gone)
+            else:
+                shard.loaded.append(partial(self._forget, gone))
+
+    # ── all of them ──
+
+    def shards(self) -> list[GroupShard]:
+        """Every shard that has been opened here, loaded or not."""
+        return list(self._shards.values())
+
+    def loading(self) -> bool:
+        return any(shard.refusal is not None for shard in self._shards.values())
+
+    def expire_offsets(self, now: int) -> Iterator[None]:
+        """Tombstone what has outlived its retention; a slice of work per shard, for the calendar."""
+        for shard in self.shards():
+            shard.tell(now, shard.machine.expire, now)
+            yield
+
+    def lags(self) -> Iterator[tuple[str, str, int, int, int]]:
+        """(group, topic, partition, committed offset, commit timestamp) of all offsets in loaded shards."""
+        for shard in self.shards():
+            if shard.refusal is None:
+                for group_id, mine in shard.machine.offsets.by_group.items():
+                    for (topic, partition), value in mine.items():
+                        yield group_id, topic, partition, value.offset, value.commit_timestamp
+
+    def stop(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        for shard in self.shards():
+            shard.close()
+        self._shards.clear()

@@ -1,0 +1,310 @@
+"""Shard: one machine over one partition. Decide, append, replay, park the replies, wake at the deadline.
+
+There is no ``await`` between a decision and its replay, so a machine never acts on what it has not yet seen. A reply
+leaves when everything the machine had seen at that moment is committed, whether the reply brought records or not; with
+one replica that is at once, and the caller gets its response without a future in between.
+
+A machine is built by replaying its partition's log, in steps, between which the loop serves others. A machine that
+breaks an assertion is dropped and built anew from the log; so is one whose partition has moved away, elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from kafkawire import batches, records
+from kafkawire.errors import ErrorCode, WireError
+from pykafkad.clock import Clock
+from pykafkad.errors import Refused, StorageFailed
+from pykafkad.logs import log
+from pykafkad.state.decisions import Decision, Machine, Reply, Write
+
+if TYPE_CHECKING:
+    from pykafkad.runtime.partition import Partition
+
+M = TypeVar("M", bound=Machine)
+R = TypeVar("R")
+
+LOAD_STEP_BYTES = 256 * 1024
+MOVED = Refused(ErrorCode.NOT_COORDINATOR, "the coordinator's partition is not led here")
+LOADING = Refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "the coordinator is reading its log")
+TOO_FEW = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "too few replicas are in sync")
+TOO_LATE = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the replicas did not confirm in time")
+TOO_LARGE = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "the record is larger than its topic takes")
+
+
+class StoredCodec(NamedTuple):
+    """How a machine's records become bytes and back: one of ``kafkawire.stored``'s modules."""
+
+    write: Callable[[Any, Any, int], tuple[bytes, bytes | None]]
+    read: Callable[[bytes, bytes | None], tuple[Any, Any]]
+
+
+class Parked(NamedTuple):
+    """Replies that leave when the high watermark reaches ``offset``."""
+
+    offset: int
+    late_at: int
+    replies: tuple[Reply, ...]
+
+
+class Shard(Generic[M]):
+    def __init__(
+        self,
+        partition: Partition,
+        build: Callable[[], M],
+        codec: StoredCodec,
+        clock: Clock,
+        *,
+        write_timeout_ms: int,
+    ) -> None:
+        self.partition = partition
+        self.epoch = partition.leader_epoch  # of the leadership that this shard lives in
+        self.machine: M = build()
+        self.refusal: Refused | None = LOADING  # None: it serves
+        self.loaded: list[Callable[[], None]] = []  # called once when loading ends
+        self._build = build
+        self._codec = codec
+        self._clock = clock
+        self._write_timeout_ms = write_timeout_ms
+        self._loop = asyncio.get_running_loop()
+        self._ticket = 0
+        self._callers: dict[int, tuple[asyncio.Future[Any], Callable[[Any], Any]]] = {}
+        self._parked: deque[Parked] = deque()
+        self._end = 0  # everything the machine has seen lies below
+        self._timer: asyncio.Handle | None = None
+        self._armed_for = 0
+        self._load()
+
+    # ── asking ──
+
+    def ask(
+        self, now: int, translate: Callable[[Any], R], command: Callable[..., Decision], *args: Any, **kwargs: Any
+    ) -> R | asyncio.Future[R]:
+        """Give a command to the machine; its reply, translated, now or later.
+
+        ``translate`` gets the machine's reply, or a ``Refused`` where the shard itself has to refuse.
+        """
+        refusal = self.refusal
+        if refusal is not None:
+            return translate(refusal)
+        self._ticket = ticket = self._ticket + 1
+        try:
+            decision = command(ticket, *args, now=now, **kwargs)
+            written, replies = decision
+            if written:
+                failure = self._write(written, now)
+                if failure is not None:
+                    replies = _failed(ticket, replies, failure)
+        except AssertionError as broken:
+            self._rebuild(broken)
+            return translate(MOVED)
+        committed = self.partition.high_watermark >= self._end
+        if committed and len(replies) == 1 and replies[0][0] == ticket:
+            self._arm(now)
+            return translate(replies[0][1])
+        future: asyncio.Future[R] = self._loop.create_future()
+        self._callers[ticket] = (future, translate)
+        self._send(replies, now)
+        self._arm(now)
+        return future.result() if future.done() else future
+
+    def tell(self, now: int, decide: Callable[..., Decision], *args: Any) -> None:
+        """Give a command that nobody waits for."""
+        if self.refusal is None:
+            self._carry_out(now, lambda: decide(*args))
+
+    def _carry_out(self, now: int, decide: Callable[[], Decision]) -> None:
+        try:
+            decision = decide()
+            failure = self._write(decision.records, now) if decision.records else None
+        except AssertionError as broken:
+            self._rebuild(broken)
+            return
+        self._send(decision.replies if failure is None else _failed(None, decision.replies, failure), now)
+        self._arm(now)
+
+    # ── writing ──
+
+    def _write(self, written: Sequence[Write], now: int) -> Refused | None:
+        """Append and replay; a refusal if the log didn't take them, and then nothing was replayed."""
+        partition = self.partition
+        if not partition.leads:
+            return MOVED
+        if not partition.enough_replicas:
+            return TOO_FEW
+        write = self._codec.write
+        pairs = [write(key, value, version) for key, value, version in written]
+        limit = partition.topic_config.max_message_bytes
+        if len(written) > 1 and sum(len(key) + len(value or b"") + 32 for key, value in pairs) > limit:
+            middle = len(written) // 2
+            return self._write(written[:middle], now) or self._write(written[middle:], now)
+        batch = records.build(pairs, timestamp=now)
+        if len(batch) > limit:
+            return TOO_LARGE
+        try:
+            base = partition.append_own(batch, now)
+        except StorageFailed:
+            return MOVED
+        self._end = base + len(pairs)
+        replay = self.machine.replay
+        for key, value, _ in written:
+            replay(key, value)
+        return None
+
+    # ── replying ──
+
+    def _send(self, replies: Sequence[Reply], now: int) -> None:
+        if not replies:
+            return
+        if self.partition.high_watermark >= self._end:
+            for ticket, body in replies:
+                self._deliver(ticket, body)
+            return
+        self._parked.append(Parked(self._end, now + self._write_timeout_ms, tuple(replies)))
+        self.partition.committed(self._end, self._release, self._lost)
+
+    def _release(self) -> None:
+        mark = self.partition.high_watermark
+        while self._parked and self._parked[0].offset <= mark:
+            for ticket, body in self._parked.popleft().replies:
+                self._deliver(ticket, body)
+
+    def _lost(self, refused: Refused) -> None:
+        """The partition stopped being ours, or its disk failed, before the records were safe."""
+        self._release()
+        while self._parked:
+            for ticket, _ in self._parked.popleft().replies:
+                self._deliver(ticket, MOVED)
+
+    def _deliver(self, ticket: int, body: Any) -> None:
+        caller = self._callers.pop(ticket, None)
+        if caller is None:
+            return  # answered before, when an append failed
+        future, translate = caller
+        if future.done():
+            return  # its connection is gone
+        try:
+            future.set_result(translate(body))
+        except Exception as error:
+            future.set_exception(error)
+
+    def _refuse_all(self, refused: Refused) -> None:
+        self._parked.clear()
+        for ticket in list(self._callers):
+            self._deliver(ticket, refused)
+
+    # ── time ──
+
+    def _arm(self, now: int) -> None:
+        """One timer for all. One that comes too early is left alone: heartbeats push deadlines back all the time."""
+        deadline = self.machine.deadline
+        if self._parked and (deadline is None or self._parked[0].late_at < deadline):
+            deadline = self._parked[0].late_at
+        if deadline is None:
+            return
+        if self._timer is not None:
+            if self._armed_for <= deadline:
+                return
+            self._timer.cancel()
+        self._armed_for = deadline
+        if deadline <= now:
+            self._timer = self._loop.call_soon(self._wake)
+        else:
+            self._timer = self._loop.call_later((deadline - now) / 1000, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        if self.refusal is not None:
+            return
+        now = self._clock.now_ms()
+        while self._parked and self._parked[0].late_at <= now:
+            for ticket, _ in self._parked.popleft().replies:
+                self._deliver(ticket, TOO_LATE)
+        self._carry_out(now, lambda: self.machine.on_time(now))
+
+    # ── life ──
+
+    def _load(self) -> None:
+        self._load_from(self.partition.log.start_offset)
+
+    def _load_from(self, offset: int) -> None:
+        """Read and replay one step; come back for the next after the loop has served others."""
+        if self.refusal is not LOADING:
+            return
+        partition = self.partition
+        end = partition.log.end_offset
+        if offset < end:
+            try:
+                piece = partition.log.read(offset, LOAD_STEP_BYTES, end, at_least_one=True)
+                if piece is not None:
+                    offset = self._replay(piece.read(), offset)
+                else:
+                    offset = end
+            except (StorageFailed, WireError, AssertionError) as broken:
+                log.error("coordinator could not read its log", partition=str(partition), reason=repr(broken))
+                self.refusal = MOVED
+                return
+            if offset < end:
+                self._loop.call_soon(self._load_from, offset)
+                return
+        now = self._clock.now_ms()
+        self._end = end
+        self.machine.loaded(now)
+        self.refusal = None
+        self._arm(now)
+        loaded, self.loaded = self.loaded, []
+        for callback in loaded:
+            callback()
+
+    def _replay(self, buffer: bytes, offset: int) -> int:
+        """Replay the whole batches in a piece of the log; the offset to go on from."""
+        view = memoryview(buffer)
+        for header in batches.headers(view):
+            if header.next_offset <= offset:
+                continue
+            if not header.is_control:
+                for record in records.iterate(view[header.position : header.position + header.length]):
+                    if record.offset >= offset and record.key is not None:
+                        self._replay_one(record.key, record.value)
+            offset = header.next_offset
+        return offset
+
+    def _replay_one(self, key: bytes, value: bytes | None) -> None:
+        try:
+            what, content = self._codec.read(key, value)
+        except WireError as unknown:
+            # A record of a newer broker's making: it means nothing to this one, and must not stop the rest.
+            log.warning("coordinator skips a record", partition=str(self.partition), reason=str(unknown))
+            return
+        self.machine.replay(what, content)
+
+    def _rebuild(self, broken: AssertionError) -> None:
+        log.error("coordinator broke an invariant and is rebuilt", partition=str(self.partition), exc_info=broken)
+        self._stop_timer()
+        self.refusal = LOADING
+        self._refuse_all(MOVED)
+        self.machine = self._build()
+        self._load()
+
+    def close(self) -> None:
+        """The partition is led elsewhere, or the broker stops."""
+        self._stop_timer()
+        self.refusal = MOVED
+        self._refuse_all(MOVED)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _failed(ticket: int | None, replies: Sequence[Reply], failure: Refused) -> tuple[Reply, ...]:
+    """The append failed: whoever would have been answered now, and whoever asked, hears of it."""
+    tickets = dict.fromkeys(reply.ticket for reply in replies)
+    if ticket is not None:
+        tickets[ticket] = None
+    return tuple(Reply(one, failure) for one in tickets)
