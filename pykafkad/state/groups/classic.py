@@ -16,7 +16,7 @@ from pykafkad.state.groups.bodies import Alive, Described, DescribedMember, Join
 from pykafkad.state.groups.phases import COMES_FROM, Completing, Dead, Empty, Phase, Preparing, Stable
 from pykafkad.state.groups.roster import Member, Protocols, Roster
 from pykafkad.state.groups.stored import GroupMetadataValue, group_record, roster_of
-from pykafkad.state.groups.turn import SESSION, Turn
+from pykafkad.state.groups.turn import SESSION, SYNC, Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,7 +247,7 @@ class ClassicGroup:
             case Preparing():
                 turn.reply(ticket, Refused(ErrorCode.REBALANCE_IN_PROGRESS))
             case Completing() as phase:
-                phase.unsynced.pop(member_id, None)
+                self._synced(phase, member_id, turn)
                 earlier = phase.syncs.get(member_id)
                 if earlier is not None:
                     turn.reply(earlier, Refused(ErrorCode.REBALANCE_IN_PROGRESS))
@@ -255,10 +255,15 @@ class ClassicGroup:
                 if member_id == roster.leader:
                     rebalance.store_assignment(self, request.assignments, turn)
             case Stable() as phase:
-                phase.unsynced.pop(member_id, None)
+                self._synced(phase, member_id, turn)
                 turn.reply(ticket, Synced(roster.protocol_type, roster.protocol, roster.members[member_id].assignment))
             case other:
                 assert_never(other)
+
+    def _synced(self, phase: Completing | Stable, member_id: str, turn: Turn) -> None:
+        phase.unsynced.pop(member_id, None)
+        if not phase.unsynced:
+            turn.sleep(SYNC, self.group_id)
 
     def heartbeat(self, ticket: int, member_id: str, instance_id: str | None, generation: int, turn: Turn) -> None:
         refusal = self.roster.check(member_id, instance_id)
