@@ -80,12 +80,12 @@ class Response:
     throttle_time_ms: Annotated[Int32, ignorable] = 0
     error_code: Annotated[Int16, since(7), ignorable] = 0
     session_id: Annotated[Int32, since(7)] = 0
-    responses: list[ableTopicResponse] = array()
+    responses: list[FetchableTopicResponse] = array()
     node_endpoints: Annotated[list[NodeEndpoint], tag(0), since(16)] = array()
 
 
 @struct
-class ableTopicResponse:
+class FetchableTopicResponse:
     topic: Annotated[String, until(12), ignorable] = ""
     topic_id: Annotated[Uuid, since(13), ignorable] = ZERO_UUID
     partitions: list[PartitionData] = array()

@@ -73,12 +73,12 @@ class Response:
     error_code: Int16 = 0
     error_message: String | None = None
     acquisition_lock_timeout_ms: Int32 = 0
-    responses: list[ableTopicResponse] = array()
+    responses: list[ShareFetchableTopicResponse] = array()
     node_endpoints: list[NodeEndpoint] = array()
 
 
 @struct
-class ableTopicResponse:
+class ShareFetchableTopicResponse:
     topic_id: Uuid = ZERO_UUID
     partitions: list[PartitionData] = array()
 
