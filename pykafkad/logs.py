@@ -27,6 +27,13 @@ class Logger:
         self._level = _LEVELS[level.lower()]
         self._structlog = None
 
+    @property
+    def level(self) -> str:
+        return next(name for name, number in _LEVELS.items() if number == self._level)
+
+    def set_level(self, level: str) -> None:
+        self._level = _LEVELS[level]
+
     def debug(self, event: str, **fields: Any) -> None:
         if self._level <= 10:
             self._logger().debug(event, **fields)

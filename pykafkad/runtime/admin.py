@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from kafkawire.errors import ErrorCode
@@ -238,17 +238,13 @@ class Admin:
         done = await self._commit(plan)
         return [done] * len(changes) if isinstance(done, Refused) else done
 
-    async def next_producer_ids(self, count: int = _PRODUCER_IDS_PER_BLOCK) -> range | Refused:
-        """A block of producer ids that no broker had before."""
+    async def next_producer_ids(self, count: int = _PRODUCER_IDS_PER_BLOCK) -> range:
+        """A block of producer ids that no broker had before; StoreUnavailable if none can be had now."""
         for _ in range(_ATTEMPTS):
-            try:
-                found = (await self._store.range(keys.PRODUCER_IDS)).entries.get(keys.PRODUCER_IDS)
-                first = int(keys.read(found.value)["next"]) if found is not None else 0
-                revision = found.revision if found is not None else 0
-                put: Mapping[str, bytes] = {keys.PRODUCER_IDS: keys.write({"next": first + count})}
-                if await self._store.commit(Transaction({keys.PRODUCER_IDS: revision}, put)) is not None:
-                    return range(first, first + count)
-            except StoreUnavailable as error:
-                log.warning("the cluster store does not answer", reason=str(error))
-                break
-        return Refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "No producer ids can be had from the cluster store now.")
+            found = (await self._store.range(keys.PRODUCER_IDS)).entries.get(keys.PRODUCER_IDS)
+            first = int(keys.read(found.value)["next"]) if found is not None else 0
+            conditions = {keys.PRODUCER_IDS: found.revision if found is not None else 0}
+            put = {keys.PRODUCER_IDS: keys.write({"next": first + count})}
+            if await self._store.commit(Transaction(conditions, put)) is not None:
+                return range(first, first + count)
+        raise StoreUnavailable("too many brokers want producer ids at the same time")

@@ -107,10 +107,7 @@ def _refuse_resource(image: ClusterImage, config: Config, resource_type: int, na
         if name not in image.topics:
             return Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, f"The topic '{name}' does not exist.")
     elif resource_type == BROKER:
-        if name and not re.fullmatch(r"-?[0-9]+", name):
-            return Refused(invalid, f"Node id must be an integer, but it is: {name}")
-        if name and int(name) != config.node_id and int(name) not in image.brokers:
-            return Refused(invalid, f"Unexpected broker id, expected {config.node_id}, but received {name}")
+        return refuse_broker_id(name, config.node_id) if name else None
     elif resource_type == GROUP:
         if not name:
             return Refused(invalid, "Default group resources are not allowed.")
@@ -119,6 +116,15 @@ def _refuse_resource(image: ClusterImage, config: Config, resource_type: int, na
             return Refused(invalid, "Subscription name can't be empty")
     else:
         return Refused(invalid, f"Unknown resource type {resource_type}")
+    return None
+
+
+def refuse_broker_id(name: str, node_id: int) -> Refused | None:
+    """A broker answers for its own configs only."""
+    if not re.fullmatch(r"-?[0-9]{1,10}", name):
+        return Refused(ErrorCode.INVALID_REQUEST, f"Node id must be an integer, but it is: {name}")
+    if int(name) != node_id:
+        return Refused(ErrorCode.INVALID_REQUEST, f"Unexpected broker id, expected {node_id}, but received {name}")
     return None
 
 

@@ -1,0 +1,166 @@
+"""Configs as they are in effect, and where each value comes from: what DescribeConfigs and CreateTopics show.
+
+A value is looked for in order: on the resource itself, set at run time for this broker, set at run time for all
+brokers, in the broker's file, in the table of defaults. Each place where there is one is a synonym; the first wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+from pykafkad.config import Config, GroupConfig, Setting, TopicConfig, Update
+from pykafkad.config.metrics import ClientMetricsConfig
+from pykafkad.config.setting import Settings
+from pykafkad.config.topics import server_value
+
+
+class Source(IntEnum):
+    """As DescribeConfigs numbers them."""
+
+    UNKNOWN = 0
+    TOPIC = 1
+    DYNAMIC_BROKER = 2
+    DYNAMIC_DEFAULT_BROKER = 3
+    STATIC_BROKER = 4
+    DEFAULT = 5
+    BROKER_LOGGER = 6
+    CLIENT_METRICS = 7
+    GROUP = 8
+
+
+class Synonym(NamedTuple):
+    key: str
+    value: str | None
+    source: Source
+
+
+class Shown(NamedTuple):
+    key: str
+    value: str | None
+    source: Source
+    read_only: bool
+    sensitive: bool
+    kind: int
+    synonyms: tuple[Synonym, ...]
+    meaning: str
+
+
+# Keys that the broker table knows under several units; the finest that is set counts.
+_FINER_FIRST = (
+    ("log.retention.ms", "log.retention.minutes", "log.retention.hours"),
+    ("log.roll.ms", "log.roll.hours"),
+    ("log.roll.jitter.ms", "log.roll.jitter.hours"),
+)
+
+
+def topic(config: Config, overrides: Mapping[str, str], wanted: Collection[str] = ()) -> list[Shown]:
+    shown = []
+    for setting in _chosen(TopicConfig, wanted):
+        synonyms = _own(setting, overrides, Source.TOPIC)
+        for key in setting.server:
+            synonyms.extend(_broker_synonyms(config, Config.SETTINGS[key]))
+        value = overrides.get(setting.key)
+        if value is None:
+            value = setting.text(getattr(config.topic_defaults, setting.name))
+        shown.append(_shown(setting, value, synonyms, read_only=False))
+    return shown
+
+
+def group(config: Config, overrides: Mapping[str, str], wanted: Collection[str] = ()) -> list[Shown]:
+    shown = []
+    for setting in _chosen(GroupConfig, wanted):
+        synonyms = _own(setting, overrides, Source.GROUP)
+        for key in setting.server:
+            synonyms.extend(_broker_synonyms(config, Config.SETTINGS[key]))
+        if not setting.server:
+            synonyms.append(Synonym(setting.key, setting.text(setting.default), Source.DEFAULT))
+        shown.append(_shown(setting, synonyms[0].value, synonyms, read_only=False))
+    return shown
+
+
+def client_metrics(overrides: Mapping[str, str], wanted: Collection[str] = ()) -> list[Shown]:
+    shown = []
+    for setting in _chosen(ClientMetricsConfig, wanted):
+        synonyms = _own(setting, overrides, Source.CLIENT_METRICS)
+        value = synonyms[0].value if synonyms else setting.text(setting.default)
+        shown.append(_shown(setting, value, synonyms, read_only=False))
+    return shown
+
+
+def broker(config: Config, wanted: Collection[str] = ()) -> list[Shown]:
+    """Every setting of this broker, and what it was given beyond the table."""
+    shown = []
+    for setting in _chosen(Config, wanted):
+        chain = next((chain for chain in _FINER_FIRST if chain[0] == setting.key), (setting.key,))
+        synonyms = [one for key in chain for one in _broker_synonyms(config, Config.SETTINGS[key])]
+        value = setting.text(getattr(config, setting.name))
+        if value is None and synonyms and not setting.sensitive:
+            value = setting.text(server_value(config, synonyms[0].key))
+        shown.append(_shown(setting, value, synonyms, setting.update is Update.READ_ONLY))
+    given = {**config.static, **config.dynamic_default, **config.dynamic_own}
+    others = sorted(given.keys() - Config.SETTINGS.keys())
+    shown.extend(_of_unknown_type(config, key) for key in others if not wanted or key in wanted)
+    return shown
+
+
+def brokers_default(overrides: Mapping[str, str], wanted: Collection[str] = ()) -> list[Shown]:
+    """What was set for all brokers at run time."""
+    shown = []
+    for key in sorted(overrides):
+        setting = Config.SETTINGS.get(key)
+        if wanted and key not in wanted:
+            continue
+        if setting is None:
+            entry = Synonym(key, None, Source.DYNAMIC_DEFAULT_BROKER)
+            shown.append(Shown(key, None, entry.source, False, True, 0, (entry,), ""))
+        else:
+            value = None if setting.sensitive else overrides[key]
+            entry = Synonym(key, value, Source.DYNAMIC_DEFAULT_BROKER)
+            shown.append(_shown(setting, value, [entry], setting.update is Update.READ_ONLY))
+    return shown
+
+
+def _chosen(table: type[Settings], wanted: Collection[str]) -> Iterator[Setting]:
+    for setting in table.SETTINGS.values():
+        if not setting.internal and (not wanted or setting.key in wanted):
+            yield setting
+
+
+def _own(setting: Setting, overrides: Mapping[str, str], source: Source) -> list[Synonym]:
+    return [Synonym(setting.key, overrides[setting.key], source)] if setting.key in overrides else []
+
+
+def _broker_synonyms(config: Config, setting: Setting) -> list[Synonym]:
+    """Where a broker key has a value."""
+    found = []
+    places = (
+        (config.dynamic_own, Source.DYNAMIC_BROKER),
+        (config.dynamic_default, Source.DYNAMIC_DEFAULT_BROKER),
+        (config.static, Source.STATIC_BROKER),
+    )
+    for texts, source in places:
+        if setting.key in texts:
+            found.append(Synonym(setting.key, None if setting.sensitive else texts[setting.key], source))
+    if setting.default is not None:
+        found.append(Synonym(setting.key, setting.text(setting.default), Source.DEFAULT))
+    return found
+
+
+def _shown(setting: Setting, value: str | None, synonyms: list[Synonym], read_only: bool) -> Shown:
+    source = synonyms[0].source if synonyms else Source.DEFAULT
+    return Shown(
+        setting.key, value, source, read_only, setting.sensitive, setting.kind, tuple(synonyms), setting.meaning
+    )
+
+
+def _of_unknown_type(config: Config, key: str) -> Shown:
+    """A key of nobody's table may be a secret."""
+    places = (
+        (config.dynamic_own, Source.DYNAMIC_BROKER),
+        (config.dynamic_default, Source.DYNAMIC_DEFAULT_BROKER),
+        (config.static, Source.STATIC_BROKER),
+    )
+    synonyms = tuple(Synonym(key, None, source) for texts, source in places if key in texts)
+    return Shown(key, None, synonyms[0].source, False, True, 0, synonyms, "")
