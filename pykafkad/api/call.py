@@ -5,8 +5,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from kafkawire.errors import WireError
+
 if TYPE_CHECKING:
     from pykafkad.runtime.node import Node
+
+
+class CloseConnection(WireError):
+    """Raised by a handler when the only answer there is, is to hang up: a refused Produce with acks=0."""
 
 
 class Operation(IntEnum):

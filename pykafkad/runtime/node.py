@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pykafkad.runtime.producer_ids import ProducerIds
+
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
     from pykafkad.cluster.image import ClusterImage
@@ -32,6 +34,10 @@ class Node:
     admin: Admin
     fetch_sessions: FetchSessions
     listeners: dict[str, tuple[str, int]] = field(default_factory=dict)  # bound addresses by listener name
+    producer_ids: ProducerIds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.producer_ids = ProducerIds(lambda count: self.admin.next_producer_ids(count))
 
     @property
     def image(self) -> ClusterImage:

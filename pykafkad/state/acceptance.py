@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NO_TIMESTAMP = -1
 LOG_APPEND_TIME = 0x08
+TRANSACTIONAL = 0x10
 CONTROL = 0x20
 CODECS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 ZSTD = 4
@@ -52,7 +53,7 @@ def limits_of(config: TopicConfig) -> Limits:
     append_time = config.message_timestamp_type == "LogAppendTime"
     return Limits(
         size_max=config.max_message_bytes,
-        segment_max=config.segment_bytes,
+        segment_max=config.internal_segment_bytes or config.segment_bytes,
         before_ms=NEVER if append_time else config.message_timestamp_before_max_ms,
         after_ms=NEVER if append_time else config.message_timestamp_after_max_ms,
         append_time=append_time,
@@ -89,17 +90,11 @@ def judge_size(header: BatchHeader, limits: Limits) -> Refused | None:
     return None
 
 
-def judge(header: BatchHeader, limits: Limits, now: int) -> Refused | None:
-    """After the checksum: counts, control bit, sequence, timestamps, segment size."""
-    refused = judge_shape(header) or judge_times(header, limits, now)
-    if refused is not None:
-        return refused
-    if header.length > limits.segment_max:
-        return Refused(
-            ErrorCode.RECORD_LIST_TOO_LARGE,
-            f"Message batch size is {header.length} bytes, a segment holds at most {limits.segment_max}",
-        )
-    return None
+def too_large_for_segment(header: BatchHeader, limits: Limits) -> Refused:
+    return Refused(
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        f"Message batch size is {header.length} bytes, a segment holds at most {limits.segment_max}",
+    )
 
 
 def judge_shape(header: BatchHeader) -> Refused | None:

@@ -1,7 +1,7 @@
 """Roles of a replica: Leader, Follower, Offline; in-sync replicas, the high watermark, who may read how far.
 
 The high watermark is the smallest log end among the replicas that are in sync; it never moves back on a leader, and
-rests while fewer than ``min.insync.replicas`` are in sync (Kafka counts at most as many as there are replicas). With one
+rests while fewer than ``min.insync.replicas`` are in sync (at most as many count as there are replicas). With one
 replica it is the log's end right after the append.
 """
 
@@ -39,12 +39,18 @@ class Leader:
     remotes: dict[int, Remote] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.remotes = {replica: self.remotes.get(replica, Remote()) for replica in self.replicas if replica != self.node_id}
+        self.know_replicas()
+
+    def know_replicas(self) -> None:
+        """``replicas`` changed: remember those that stay, begin with those that are new."""
+        self.remotes = {
+            replica: self.remotes.get(replica, Remote()) for replica in self.replicas if replica != self.node_id
+        }
 
     @property
     def alone(self) -> bool:
-        """No other replica is in sync, and none is wanted: the watermark follows the log's end at once."""
-        return len(self.isr) == 1 and (len(self.replicas) == 1 or self.min_insync == 1)
+        """No other replica is in sync, and none need be: the watermark follows the log's end at once."""
+        return len(self.isr) == 1 and self.enough
 
     @property
     def min_insync_effective(self) -> int:
@@ -76,8 +82,8 @@ class Leader:
         self.high_watermark = mark
         return True
 
-    def fetched(self, replica: int, offset: int, log_start: int, log_end: int, now: int) -> bool:
-        """A follower asked from ``offset``: it has everything below. Whether the watermark moved."""
+    def fetched(self, replica: int, offset: int, log_start: int, log_end: int, now: int) -> None:
+        """A follower asked from ``offset``: it has everything below. The watermark may ``advance`` now."""
         remote = self.remotes[replica]
         if offset >= log_end:
             remote.caught_up_at = max(remote.caught_up_at, now)
@@ -85,7 +91,6 @@ class Leader:
             remote.caught_up_at = max(remote.caught_up_at, remote.fetched_at)
         remote.fetched_at, remote.fetched_to = now, log_end
         remote.log_end, remote.log_start = offset, log_start
-        return self.advance(log_end)
 
     def knows(self, replica: int) -> bool:
         return replica in self.remotes

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kafkawire.errors import ErrorCode
 from kafkawire.records import iterate
 from pykafkad.errors import Refused
+from pykafkad.model import ProducerEntry
 
 if TYPE_CHECKING:
     from kafkawire.batches import BatchHeader
@@ -31,19 +32,6 @@ _MARKER_KEY = Struct(">hh")
 _MARKER_VALUE = Struct(">hi")
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
-
-
-class ProducerEntry(NamedTuple):
-    """One producer as a ``.snapshot`` file keeps it: the last batch only."""
-
-    producer_id: int
-    epoch: int
-    last_sequence: int
-    last_offset: int
-    offset_delta: int
-    timestamp: int
-    coordinator_epoch: int
-    txn_first_offset: int  # −1: no transaction is open
 
 
 class Duplicate(NamedTuple):
@@ -76,12 +64,13 @@ class _Producer:
 class Producers:
     """All producers that a partition knows."""
 
-    __slots__ = ("_ended", "_open", "_producers")
+    __slots__ = ("_ended", "_open", "_producers", "transactional")
 
     def __init__(self) -> None:
         self._producers: dict[int, _Producer] = {}
         self._open: dict[int, int] = {}  # first offset of an open transaction -> producer id, ascending
         self._ended: dict[int, int] = {}  # first offset of a finished one -> offset of its marker, until committed
+        self.transactional = False  # whether this partition ever saw a transaction
 
     def __len__(self) -> int:
         return len(self._producers)
@@ -186,14 +175,15 @@ class Producers:
             producer.epoch = entry.epoch
             producer.timestamp = entry.timestamp
             producer.coordinator_epoch = entry.coordinator_epoch
-            producer.txn_first_offset = entry.txn_first_offset
+            producer.txn_first_offset = entry.current_txn_first_offset
             if entry.last_offset >= 0:
                 first = _first_sequence(entry.last_sequence, entry.offset_delta)
                 producer.window.append(
                     _Batch(first, entry.last_sequence, entry.last_offset, entry.offset_delta, entry.timestamp)
                 )
-            if entry.txn_first_offset != NOTHING_OPEN:
-                self._open[entry.txn_first_offset] = entry.producer_id
+            if entry.current_txn_first_offset != NOTHING_OPEN:
+                self.transactional = True
+                self._open[entry.current_txn_first_offset] = entry.producer_id
 
     def replay(self, header: BatchHeader, control: bytes | bytearray | memoryview | None = None) -> None:
         """A batch is in the log; ``control`` is the whole batch if it is a control batch."""
@@ -214,13 +204,14 @@ class Producers:
         elif len(window) == WINDOW:
             del window[0]
         first, delta = header.base_sequence, header.last_offset_delta
-        last = first + delta
+        last = first + delta if first >= 0 else NO_SEQUENCE
         if last > SEQUENCE_MAX:
             last -= SEQUENCE_MAX + 1
         producer.timestamp = timestamp = header.max_timestamp
         window.append(_Batch(first, last, header.base_offset + delta, delta, timestamp))
         if header.attributes & TRANSACTIONAL and producer.txn_first_offset == NOTHING_OPEN:
             producer.txn_first_offset = header.base_offset
+            self.transactional = True
             self._open[header.base_offset] = producer_id
 
     def _ended_by(self, producer: _Producer, header: BatchHeader, control: bytes | bytearray | memoryview) -> None:

@@ -1,0 +1,271 @@
+"""Fetch (API key 1): batches leave partitions, as slices of files.
+
+v7  sessions.   v9  the reader's leader epoch.   v11  rack.   v12  flexible; where logs diverge.   v13  topics by id.
+v15  replicas name themselves in a tagged field.   v16  a wrong leader's refusal names the right one.
+
+``handle`` reads once. Too little to answer with: it hangs a ``Poll`` on the partitions, which calls ``_Fetch.answer``
+when there is enough or time is up. The records of an answer are ``FileSlice`` values; nothing here looks into them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from kafkawire.api import fetch
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.call import Call, Operation, ResourceType
+from pykafkad.api.redirects import addresses, leader_of
+from pykafkad.errors import Refused
+from pykafkad.runtime.waits import Poll
+from pykafkad.state.fetch_sessions import Key, Resolved, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pykafkad.runtime.partition import Partition
+    from pykafkad.state.fetch_sessions import Session
+
+_READ, _TOPIC = Operation.READ, ResourceType.TOPIC
+_COMMITTED = 1
+_NO_SLICE = b""
+_NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+_NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
+_OTHER_TOPIC_ID = Refused(ErrorCode.INCONSISTENT_TOPIC_ID)
+_NO_ZSTD = Refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+_MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
+
+Data = fetch.PartitionData
+NO_RECORDS: Any = _NO_SLICE
+
+
+@handles(fetch.Request)
+def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Future[fetch.Response]:
+    version = call.version
+    replica = request.replica_id if version < 15 else request.replica_state.replica_id
+    if replica >= 0 and not call.authorise(Operation.CLUSTER_ACTION, ResourceType.CLUSTER, "kafka-cluster"):
+        replica = -1  # answered as refused below, partition by partition
+        denied = True
+    else:
+        denied = False
+    by_id = version >= 13
+    wanted = _wanted(call, request.topics, by_id)
+    resolved = call.node.fetch_sessions.resolve(
+        request.session_id,
+        request.session_epoch if version >= 7 else -1,
+        wanted,
+        _forgotten(request.forgotten_topics_data, by_id) if request.forgotten_topics_data else (),
+        uses_ids=by_id,
+        privileged=replica >= 0,
+        now=call.now,
+    )
+    if isinstance(resolved, Refused):
+        return fetch.Response(error_code=int(resolved.code))
+    job = _Fetch(call, request, resolved, replica, denied)
+    job.read()
+    wait_ms = request.max_wait_ms
+    if wait_ms <= 0 or job.urgent or job.size >= job.min_bytes or not job.partitions:
+        return job.respond()
+    return Poll(job.partitions, job.min_bytes - job.size, wait_ms, job.answer).future
+
+
+def _wanted(call: Call, topics: list[fetch.Topic], by_id: bool) -> dict[Key, Wanted]:
+    wanted: dict[Key, Wanted] = {}
+    for topic in topics:
+        name: str | bytes = topic.topic_id if by_id else topic.topic
+        for asked in topic.partitions:
+            index = asked.partition
+            wanted[name, index] = Wanted(
+                topic.topic,
+                topic.topic_id,
+                index,
+                asked.fetch_offset,
+                asked.partition_max_bytes,
+                asked.current_leader_epoch,
+                asked.last_fetched_epoch,
+                asked.log_start_offset,
+            )
+    return wanted
+
+
+def _forgotten(topics: list[fetch.ForgottenTopic], by_id: bool) -> list[Key]:
+    return [(topic.topic_id if by_id else topic.topic, index) for topic in topics for index in topic.partitions]
+
+
+class _Fetch:
+    """One Fetch: reads its partitions, and once more if it had to wait."""
+
+    __slots__ = (
+        "by_id",
+        "call",
+        "committed",
+        "data",
+        "denied",
+        "max_bytes",
+        "min_bytes",
+        "partitions",
+        "replica",
+        "resolved",
+        "size",
+        "urgent",
+        "wanted",
+    )
+
+    def __init__(self, call: Call, request: fetch.Request, resolved: Resolved, replica: int, denied: bool) -> None:
+        self.call = call
+        self.resolved = resolved
+        self.wanted: Iterable[Wanted] = resolved.partitions
+        self.replica = replica
+        self.denied = denied
+        self.by_id = call.version >= 13
+        self.committed = request.isolation_level == _COMMITTED
+        self.max_bytes = min(request.max_bytes, call.node.config.fetch_max_bytes)
+        self.min_bytes = min(request.min_bytes, self.max_bytes)
+        self.partitions: list[Partition] = []
+        self.data: list[tuple[Wanted, Data]] = []
+        self.size = 0
+        self.urgent = False  # an error, a divergence: not to be kept waiting
+
+    def answer(self) -> fetch.Response:
+        """After the wait: look again, and say what there is."""
+        self.partitions, self.data, self.size = [], [], 0
+        self.read()
+        return self.respond()
+
+    def read(self) -> None:
+        node, call = self.call.node, self.call
+        get, names, by_id = node.partitions.get, node.image.topic_names if self.by_id else {}, self.by_id
+        version, replica, committed, replies = call.version, self.replica, self.committed, self.data
+        room, first = self.max_bytes, True
+        for wanted in self.wanted:
+            topic = names.get(wanted.topic_id) if by_id else wanted.topic
+            if topic is None:
+                self._refuse(wanted, "", _NO_TOPIC_ID, known=False)
+                continue
+            if self.denied or not call.authorise(_READ, _TOPIC, topic):
+                self._refuse(wanted, topic, _NOT_ALLOWED, known=False)
+                continue
+            partition = get(topic, wanted.index)
+            if isinstance(partition, Refused):
+                self._refuse(wanted, topic, partition, known=partition.code != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+                continue
+            cells = partition.cells
+            cells.fetches.value += 1
+            offset = wanted.fetch_offset
+            if replica >= 0:
+                until = partition.log.end_offset
+            else:
+                until = partition.last_stable_offset if committed else partition.high_watermark
+            epoch, last_epoch = wanted.current_leader_epoch, wanted.last_fetched_epoch
+            refused = diverging = None
+            if epoch != -1 and epoch != partition.leader_epoch:
+                refused = partition.check_epoch(epoch)
+            elif by_id and partition.topic_id != wanted.topic_id:
+                refused = _OTHER_TOPIC_ID
+            elif version < 10 and partition.topic_config.compression_type == "zstd":
+                refused = _NO_ZSTD
+            elif replica >= 0:
+                refused = partition.replica_asks(replica, epoch, offset, wanted.replica_log_start, call.now)
+            if refused is None and last_epoch != -1 and last_epoch != partition.log.epochs.latest:
+                parting = partition.diverging(last_epoch, offset)
+                if isinstance(parting, Refused):
+                    refused = parting
+                else:
+                    diverging = parting
+            records = None
+            if refused is None and diverging is None:
+                budget = wanted.max_bytes
+                found = partition.read(offset, room if room < budget else budget, until, first)
+                if found is None:
+                    pass
+                elif isinstance(found, Refused):
+                    refused = found
+                else:
+                    records = found
+            if refused is not None:
+                cells.failed_fetches.value += 1
+                self._refuse(wanted, topic, refused, known=True)
+                continue
+            self.partitions.append(partition)
+            data = Data(
+                partition_index=wanted.index,
+                high_watermark=partition.high_watermark,
+                last_stable_offset=partition.last_stable_offset,
+                log_start_offset=partition.log.start_offset,
+                aborted_transactions=[] if committed else None,
+                records=NO_RECORDS,
+            )
+            if records is not None:
+                size = len(records)
+                data.records = records
+                self.size += size
+                room = room - size if size < room else 0
+                first = False
+                if replica < 0:
+                    cells.bytes_out.value += size
+            elif diverging is not None:
+                self.urgent = True
+                data.diverging_epoch = fetch.EpochEndOffset(epoch=diverging[0], end_offset=diverging[1])
+            replies.append((wanted, data))
+
+    def _refuse(self, wanted: Wanted, topic: str, refused: Refused, *, known: bool) -> None:
+        """``known``: the partition itself refused, and the answer's shape is that of a read."""
+        self.urgent = True
+        code, version = refused.code, self.call.version
+        data = Data(
+            partition_index=wanted.index,
+            error_code=int(code),
+            high_watermark=-1,
+            last_stable_offset=-1,
+            log_start_offset=-1,
+            aborted_transactions=None if known else [],
+            records=NO_RECORDS,
+        )
+        if code == ErrorCode.KAFKA_STORAGE_ERROR and version <= 5:
+            data.error_code = int(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        elif code in _MOVED and version >= 16:
+            leader, epoch = leader_of(self.call.node.image, topic, wanted.index)
+            data.current_leader = fetch.LeaderIdAndEpoch(leader_id=leader, leader_epoch=epoch)
+        self.data.append((wanted, data))
+
+    def respond(self) -> fetch.Response:
+        """What was read, as the client's session wants to hear it."""
+        resolved = self.resolved
+        session = resolved.session
+        response = fetch.Response(session_id=session.id if session is not None else 0)
+        topics: list[Any] = response.responses
+        last: Any = None
+        turned: list[Wanted] = []
+        by_id = self.by_id
+        leaders: set[int] = set()
+        for wanted, data in self.data:
+            if session is not None:
+                size = len(data.records or NO_RECORDS)
+                error = data.error_code
+                notable = data.diverging_epoch.epoch != -1 if self.urgent else False
+                say = wanted.answer(size, data.high_watermark, data.log_start_offset, error, notable)
+                if resolved.incremental:
+                    if not say:
+                        continue
+                    if size:
+                        turned.append(wanted)
+            if last is None or (last.topic_id != wanted.topic_id if by_id else last.topic != wanted.topic):
+                last = fetch.FetchableTopicResponse(topic="" if by_id else wanted.topic, topic_id=wanted.topic_id)
+                topics.append(last)
+            last.partitions.append(data)
+            if data.error_code in _MOVED and data.current_leader.leader_id >= 0:
+                leaders.add(data.current_leader.leader_id)
+        if turned and session is not None and len(session.partitions) > 1:
+            self._rotate(session, turned)
+        if leaders and self.call.version >= 16:
+            response.node_endpoints = [
+                fetch.NodeEndpoint(node_id=broker, host=host, port=port, rack=rack)
+                for broker, host, port, rack in addresses(self.call, leaders)
+            ]
+        return response
+
+    def _rotate(self, session: Session, turned: list[Wanted]) -> None:
+        rotate = self.call.node.fetch_sessions.rotate
+        for wanted in turned:
+            rotate(session, (wanted.topic_id if self.by_id else wanted.topic, wanted.index))

@@ -1,0 +1,124 @@
+"""ListOffsets (API key 2): offsets by time, and by the special times below zero.
+
+v2  isolation level.   v4  leader epochs.   v6  flexible.   v7  −3, the record with the greatest timestamp.
+v8  −4, the earliest that is stored here.   v9  −5, the last one in tiered storage.   v11  −6, the earliest that waits for it.
+
+Without tiered storage "here" is everywhere: −4 is the log's start and −5 and −6 are nowhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkawire.api import list_offsets
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.call import Call, Operation, ResourceType
+from pykafkad.errors import Refused, StorageFailed
+
+if TYPE_CHECKING:
+    from pykafkad.runtime.partition import Partition
+
+LATEST, EARLIEST, GREATEST, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING = -1, -2, -3, -4, -5, -6
+_SINCE = {LATEST: 0, EARLIEST: 0, GREATEST: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING: 11}
+_COMMITTED = 1
+_CONSUMER = -1
+_DEBUGGER = -2
+_NOWHERE = (-1, -1, -1)
+
+_NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+_TWICE = Refused(ErrorCode.INVALID_REQUEST, "the partition is in the request twice")
+_UNSUPPORTED = Refused(ErrorCode.UNSUPPORTED_VERSION, "this timestamp has no meaning in this version")
+
+Found = tuple[int, int, int]
+"""(timestamp, offset, leader epoch)"""
+
+
+@handles(list_offsets.Request)
+def handle(call: Call, request: list_offsets.Request) -> list_offsets.Response:
+    seen: set[tuple[str, int]] = set()
+    twice: set[tuple[str, int]] = set()
+    for topic in request.topics:
+        for asked in topic.partitions:
+            key = (topic.name, asked.partition_index)
+            (twice if key in seen else seen).add(key)
+    return list_offsets.Response(
+        topics=[
+            list_offsets.TopicResponse(
+                name=topic.name,
+                partitions=[_answer(call, request, topic.name, asked, twice) for asked in topic.partitions],
+            )
+            for topic in request.topics
+        ]
+    )
+
+
+def _answer(
+    call: Call,
+    request: list_offsets.Request,
+    topic: str,
+    asked: list_offsets.Partition,
+    twice: set[tuple[str, int]],
+) -> list_offsets.PartitionResponse:
+    index, found = asked.partition_index, _look(call, request, topic, asked, twice)
+    if isinstance(found, Refused):
+        return list_offsets.PartitionResponse(partition_index=index, error_code=int(found.code))
+    timestamp, offset, epoch = found
+    return list_offsets.PartitionResponse(
+        partition_index=index, timestamp=timestamp, offset=offset, leader_epoch=epoch if call.version >= 4 else -1
+    )
+
+
+def _look(
+    call: Call,
+    request: list_offsets.Request,
+    topic: str,
+    asked: list_offsets.Partition,
+    twice: set[tuple[str, int]],
+) -> Found | Refused:
+    if not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, topic):
+        return _NOT_ALLOWED
+    if (topic, asked.partition_index) in twice:
+        return _TWICE
+    timestamp = asked.timestamp
+    if timestamp < 0 and call.version < _SINCE.get(timestamp, 99):
+        return _UNSUPPORTED
+    partition = call.node.partitions.get(topic, asked.partition_index)
+    if isinstance(partition, Refused):
+        return partition
+    refused = partition.check_epoch(asked.current_leader_epoch)
+    if refused is not None:
+        return refused
+    consumer = request.replica_id < 0 and request.replica_id != _DEBUGGER
+    if not consumer:
+        until = partition.log.end_offset
+    else:
+        until = partition.last_stable_offset if request.isolation_level == _COMMITTED else partition.high_watermark
+    try:
+        found = _offset(partition, timestamp, until)
+    except StorageFailed as failure:
+        return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
+    if found is None or (timestamp == LATEST and consumer):
+        if consumer and partition.unsettled:
+            return Refused(ErrorCode.OFFSET_NOT_AVAILABLE if call.version >= 5 else ErrorCode.LEADER_NOT_AVAILABLE)
+        return found or _NOWHERE
+    return found
+
+
+def _offset(partition: Partition, timestamp: int, until: int) -> Found | None:
+    """None: there is such a record nowhere below ``until``."""
+    log = partition.log
+    if timestamp == LATEST:
+        return -1, until, partition.leader_epoch
+    if timestamp in (EARLIEST, EARLIEST_LOCAL):
+        epoch = log.epochs.epoch_at(log.start_offset)
+        return -1, log.start_offset, epoch if epoch >= 0 else _epoch_of_start(partition)
+    if timestamp in (LATEST_TIERED, EARLIEST_PENDING):
+        return _NOWHERE
+    found = log.max_timestamp() if timestamp == GREATEST else partition.offset_for_timestamp(timestamp, until)
+    return None if found is None or found[1] >= until else found
+
+
+def _epoch_of_start(partition: Partition) -> int:
+    """The epoch under which the first record will be written, if the log is empty."""
+    return partition.leader_epoch if partition.log.start_offset == partition.log.end_offset else -1

@@ -1,0 +1,211 @@
+"""Produce (API key 0): batches enter partitions.
+
+v3  transactional id.   v5  answers carry the log's start offset.   v7  zstd.   v8  errors name their records.
+v9  flexible.   v10  a wrong leader's refusal names the right one.   v12  transactions without AddPartitionsToTxn.
+v13  topics by id.
+
+Everything that order depends on has happened when ``handle`` returns; what may remain is the wait for a sync or for
+replicas, during which the connection's next request may begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kafkawire.api import produce
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.call import Call, CloseConnection, Operation, ResourceType
+from pykafkad.api.redirects import addresses, leader_of
+from pykafkad.errors import Refused
+
+if TYPE_CHECKING:
+    from pykafkad.runtime.partition import Appended, Partition
+
+_ADMIN_CLIENT = "__admin_client"  # tools of Kafka's own that may write internal topics
+_ALL = -1
+_WRITE, _TOPIC = Operation.WRITE, ResourceType.TOPIC
+
+# Refusals that say nothing about the log; all others carry its start offset.
+_BLIND = frozenset(
+    {
+        ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+        ErrorCode.UNKNOWN_TOPIC_ID,
+        ErrorCode.NOT_LEADER_OR_FOLLOWER,
+        ErrorCode.MESSAGE_TOO_LARGE,
+        ErrorCode.RECORD_LIST_TOO_LARGE,
+        ErrorCode.CORRUPT_MESSAGE,
+        ErrorCode.KAFKA_STORAGE_ERROR,
+    }
+)
+_BAD_ACKS = Refused(ErrorCode.INVALID_REQUIRED_ACKS)
+_NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
+_NO_TRANSACTION = Refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+_INTERNAL = Refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
+_NO_TOPIC = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+_NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
+_NO_RECORDS = Refused(ErrorCode.INVALID_RECORD)
+
+Response = produce.Response
+PartitionResponse = produce.PartitionProduceResponse
+
+
+@handles(produce.Request)
+def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.Future[produce.Response] | None:
+    acks, now, zstd, by_id = request.acks, call.now, call.version >= 7, call.version >= 13
+    node = call.node
+    get = node.partitions.get
+    refuse_all = _refused_whole(call, request)
+    responses = []
+    waiting: list[tuple[PartitionResponse, Partition, int]] | None = None
+    failed = False
+    for topic in request.topic_data:
+        name = topic.name
+        if by_id:
+            name = node.image.topic_names.get(topic.topic_id, "")
+        refused = refuse_all or (None if call.authorise(_WRITE, _TOPIC, name) else _NOT_ALLOWED)
+        if by_id and not name:
+            refused = _NO_TOPIC_ID
+        answers = []
+        for asked in topic.partition_data:
+            index = asked.index
+            partition = get(name, index) if refused is None else refused
+            if not isinstance(partition, Refused):
+                partition.cells.produces.value += 1
+                records = asked.records
+                result: Appended | Refused
+                if records is None:
+                    result = _NO_RECORDS
+                elif partition.internal and call.client_id != _ADMIN_CLIENT:
+                    result = _INTERNAL
+                else:
+                    result = partition.append(records, acks, now, zstd)  # type: ignore[arg-type]
+                if not isinstance(result, Refused):
+                    base, last, append_time, start = result
+                    answer = PartitionResponse(
+                        index=index, base_offset=base, log_append_time_ms=append_time, log_start_offset=start
+                    )
+                    answers.append(answer)
+                    if partition.high_watermark <= last and acks and (acks == _ALL or partition.durable_end <= last):
+                        if waiting is None:
+                            waiting = []
+                        waiting.append((answer, partition, last + 1))
+                    continue
+                partition.cells.failed_produces.value += 1
+                start = -1 if result.code in _BLIND else partition.log.start_offset
+                answers.append(_refusal(call, name, index, result, start))
+            else:
+                answers.append(_refusal(call, name, index, partition, -1))
+            failed = True
+        responses.append(
+            produce.TopicProduceResponse(
+                name="" if by_id else name, topic_id=topic.topic_id, partition_responses=answers
+            )
+        )
+    if acks == 0:
+        if failed:
+            raise CloseConnection("a Produce with acks=0 was refused")
+        return None
+    response = Response(responses=responses)
+    if failed and call.version >= 10:
+        _name_leaders(call, response)
+    if waiting is None:
+        return response
+    call.let_next()
+    return _Settling(response, waiting, acks, request.timeout_ms).future
+
+
+def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
+    """What refuses every partition of a request."""
+    if not -1 <= request.acks <= 1:
+        return _BAD_ACKS
+    transactional_id = request.transactional_id
+    if transactional_id is not None and not call.authorise(
+        Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id
+    ):
+        return _NO_TRANSACTION
+    return None
+
+
+def _refusal(call: Call, topic: str, index: int, refused: Refused, start: int) -> PartitionResponse:
+    answer = PartitionResponse(index=index, error_code=int(refused.code), base_offset=-1, log_start_offset=start)
+    if call.version >= 8 and (errors := getattr(refused, "errors", None)):
+        answer.error_message = refused.detail
+        answer.record_errors = [
+            produce.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=text) for at, text in errors
+        ]
+    if refused.code == ErrorCode.NOT_LEADER_OR_FOLLOWER and call.version >= 10:
+        leader, epoch = leader_of(call.node.image, topic, index)
+        answer.current_leader = produce.LeaderIdAndEpoch(leader_id=leader, leader_epoch=epoch)
+    return answer
+
+
+def _name_leaders(call: Call, response: produce.Response) -> None:
+    leaders = [
+        partition.current_leader.leader_id
+        for topic in response.responses
+        for partition in topic.partition_responses
+        if partition.error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
+    ]
+    if leaders:
+        response.node_endpoints = [
+            produce.NodeEndpoint(node_id=broker, host=host, port=port, rack=rack)
+            for broker, host, port, rack in addresses(call, leaders)
+        ]
+
+
+class _Settling:
+    """Batches that are in the log and wait for what their acks promise; the answer leaves when all have it."""
+
+    __slots__ = ("_left", "_response", "_timer", "future")
+
+    def __init__(
+        self,
+        response: produce.Response,
+        waiting: list[tuple[PartitionResponse, Partition, int]],
+        acks: int,
+        timeout_ms: int,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[produce.Response] = loop.create_future()
+        self._response = response
+        self._left = dict(enumerate(answer for answer, _, _ in waiting))
+        self._timer = loop.call_later(max(timeout_ms, 0) / 1000, self._late)
+        for ticket, (_, partition, offset) in enumerate(waiting):
+            wait = partition.committed if acks == _ALL else partition.durable
+            wait(offset, self._reached(ticket, partition, acks), self._lost(ticket))
+
+    def _reached(self, ticket: int, partition: Partition, acks: int) -> Callable[[], None]:
+        def reached() -> None:
+            answer = self._left.pop(ticket, None)
+            if answer is not None:
+                if acks == _ALL and not partition.enough_replicas:
+                    answer.error_code = int(ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND)
+                self._check()
+
+        return reached
+
+    def _lost(self, ticket: int) -> Callable[[Refused], None]:
+        def lost(refused: Refused) -> None:
+            self._fail(ticket, refused.code)
+            self._check()
+
+        return lost
+
+    def _late(self) -> None:
+        for ticket in list(self._left):
+            self._fail(ticket, ErrorCode.REQUEST_TIMED_OUT)
+        self._check()
+
+    def _fail(self, ticket: int, code: ErrorCode) -> None:
+        answer = self._left.pop(ticket, None)
+        if answer is not None:
+            answer.error_code = int(code)  # the offset stays: the batch is in the log, only its safety is unknown
+
+    def _check(self) -> None:
+        if not self._left:
+            self._timer.cancel()
+            if not self.future.done():
+                self.future.set_result(self._response)

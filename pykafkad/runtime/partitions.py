@@ -1,0 +1,449 @@
+"""The partitions on this node: which there are follows the cluster's image, which are open follows who asks.
+
+A partition is opened when somebody first asks for it, or by a walk through all of them that begins with the broker and
+works in slices: so the first answer never waits for a thousand logs. Partitions of internal topics have no folder until
+something is written to them.
+
+``get`` is on every hot path: one dictionary look-up for a partition that is open and led here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from kafkawire.errors import ErrorCode
+from pykafkad.cluster.image import BROKER, TOPIC, ClusterImage, PartitionImage, TopicImage, is_internal
+from pykafkad.config import topic_config
+from pykafkad.errors import Refused, StorageFailed
+from pykafkad.logs import log as events
+from pykafkad.model import TopicPartition
+from pykafkad.runtime.flusher import Flusher
+from pykafkad.runtime.housekeeping import Calendar
+from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
+from pykafkad.state.acceptance import NEVER
+from pykafkad.state.sequences import Producers
+
+if TYPE_CHECKING:
+    from pykafkad.clock import Clock
+    from pykafkad.config import Config, TopicConfig
+    from pykafkad.metrics import Metrics
+    from pykafkad.storage.directory import LogDir
+    from pykafkad.storage.log import PartitionLog
+
+UNKNOWN = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "this server does not host this topic-partition")
+UNKNOWN_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID, "no topic has this id")
+GONE = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted")
+OPENED_PER_SLICE = 16
+RETAINED_PER_SLICE = 32
+
+
+class _Place(NamedTuple):
+    """A partition that should be here, open or not."""
+
+    topic: TopicImage
+    number: int
+    image: PartitionImage
+
+
+class Partitions:
+    def __init__(
+        self,
+        *,
+        config: Config,
+        clock: Clock,
+        metrics: Metrics,
+        node_id: int,
+        log_dirs: Sequence[LogDir],
+        flusher: Flusher | None = None,
+        calendar: Calendar | None = None,
+    ) -> None:
+        self.config = config
+        self.log_dirs = list(log_dirs)
+        self.flusher = flusher or Flusher()
+        self._clock = clock
+        self._metrics = metrics
+        self._node_id = node_id
+        self._calendar = calendar or Calendar()
+        self._own_calendar = calendar is None
+        self._image = ClusterImage()
+        self._led: dict[tuple[str, int], Partition] = {}
+        self._open: dict[tuple[str, int], Partition] = {}
+        self._places: dict[tuple[str, int], _Place] = {}
+        self._configs: dict[str, TopicConfig] = {}
+        self._cells: dict[str, TopicCells] = {}
+        self._failed: dict[tuple[str, int], str] = {}
+        self._homes = {TopicPartition(f.topic, f.partition): d for d in self.log_dirs for f in d.found()}
+        self._high_watermarks = {key: mark for d in self.log_dirs for key, mark in d.high_watermarks().items()}
+        self._stops: list[Callable[[], None]] = []
+        self._checkpointed: object = None
+        self._unopened = True  # there may be partitions that nobody asked for yet
+        self._timed = False  # some topic has flush.ms
+        self._declare()
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def get(self, topic: str, index: int) -> Partition | Refused:
+        """The partition if this node leads it; opened now if it wasn't yet."""
+        return self._led.get((topic, index)) or self._find(topic, index)
+
+    def get_by_id(self, topic_id: bytes, index: int) -> Partition | Refused:
+        name = self._image.topic_names.get(topic_id)
+        return UNKNOWN_ID if name is None else self.get(name, index)
+
+    def _find(self, topic: str, index: int) -> Partition | Refused:
+        place = self._places.get((topic, index))
+        if place is None:
+            known = self._image.topics.get(topic)
+            return UNKNOWN if known is None or not 0 <= index < len(known.partitions) else NOT_LEADER
+        partition = self._open.get((topic, index)) or self._open_now(place)
+        if isinstance(partition, Refused) or partition.leads:
+            return partition
+        return NOT_LEADER
+
+    def local(self, topic: str, index: int) -> Partition | None:
+        """The partition whatever its role, if it is open."""
+        return self._open.get((topic, index))
+
+    def all(self) -> list[Partition]:
+        """The partitions that are open."""
+        return list(self._open.values())
+
+    def sizes(self, log_dir: LogDir) -> list[tuple[tuple[str, int], int, int]]:
+        """(partition, bytes, offsets that it lacks) of every partition in a directory, opening what isn't open."""
+        found = []
+        for key, place in self._places.items():
+            if is_internal(key[0]) and key not in self._open and TopicPartition(*key) not in self._homes:
+                continue
+            partition = self._open.get(key) or self._open_now(place)
+            if not isinstance(partition, Refused) and self._homes.get(TopicPartition(*key)) is log_dir:
+                lag = 0 if partition.leads else max(partition.high_watermark - partition.log.end_offset, 0)
+                found.append((key, partition.log.size, lag))
+        return found
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    # -- following the image -----------------------------------------------------------------------------------------
+
+    def apply(self, image: ClusterImage) -> None:
+        """Make what is here match what the cluster wants here."""
+        old, self._image = self._image, image
+        all_configs = self._reconfigured(old, image)
+        for name, topic in old.topics.items():
+            now = image.topics.get(name)
+            if now is None or now.id != topic.id:
+                self._remove_topic(topic)
+        for name, topic in image.topics.items():
+            before = old.topics.get(name)
+            overrides = image.config(TOPIC, name)
+            if all_configs or name not in self._configs or overrides is not old.config(TOPIC, name):
+                self._configure(name, topic_config(self.config, overrides))
+            if before is not topic:
+                self._place(topic)
+
+    def _reconfigured(self, old: ClusterImage, image: ClusterImage) -> bool:
+        """Whether this broker's run-time settings changed."""
+        own = str(self._node_id)
+        default, mine = image.config(BROKER, ""), image.config(BROKER, own)
+        if default == old.config(BROKER, "") and mine == old.config(BROKER, own):
+            return False
+        self.config = self.config.with_dynamic(default, mine)
+        return True
+
+    def _configure(self, name: str, config: TopicConfig) -> None:
+        if self._configs.get(name) == config:
+            return
+        known = name in self._configs
+        self._configs[name] = config
+        self._timed |= config.flush_ms < NEVER
+        if known:
+            for index in range(len(self._image.topics[name].partitions)):
+                if (partition := self._open.get((name, index))) is not None:
+                    partition.configure(config)
+
+    def _place(self, topic: TopicImage) -> None:
+        for index, partition in enumerate(topic.partitions):
+            key = (topic.name, index)
+            if self._node_id in partition.replicas:
+                self._places[key] = place = _Place(topic, index, partition)
+                if (found := self._open.get(key)) is not None:
+                    self._assume(found, place)
+                else:
+                    self._unopened = True
+            elif key in self._places:
+                self._remove(key)
+
+    def _assume(self, partition: Partition, place: _Place) -> None:
+        key = (partition.topic, partition.index)
+        partition.assume(place.image, self._node_id)
+        if partition.leads:
+            self._led[key] = partition
+        else:
+            self._led.pop(key, None)
+
+    def _remove_topic(self, topic: TopicImage) -> None:
+        for index in range(len(topic.partitions)):
+            self._remove((topic.name, index))
+        self._configs.pop(topic.name, None)
+        if self._cells.pop(topic.name, None) is not None:
+            self._metrics.forget(topic.name)
+
+    def _remove(self, key: tuple[str, int]) -> None:
+        place = self._places.pop(key, None)
+        if place is None:
+            return
+        self._failed.pop(key, None)
+        self._led.pop(key, None)
+        partition = self._open.pop(key, None)
+        home = self._homes.pop(TopicPartition(*key), None)
+        try:
+            if partition is None and home is not None:
+                # Never asked for since the start: opened only to be deleted.
+                log = home.open_log(*key, place.topic.id, self._configs[key[0]], Producers(), self._clock.now_ms())
+                home.delete_log(log, self._clock.now_ms())
+            elif partition is not None and home is not None:
+                home.delete_log(partition.log, self._clock.now_ms())
+        except StorageFailed as failure:
+            events.error("could not delete a partition", partition=f"{key[0]}-{key[1]}", reason=failure.reason)
+        if partition is not None:
+            partition.leads = False
+            partition.lose(GONE)
+
+    # -- opening -----------------------------------------------------------------------------------------------------
+
+    def _open_now(self, place: _Place) -> Partition | Refused:
+        topic, index = place.topic, place.number
+        name = topic.name
+        key = TopicPartition(name, index)
+        config, internal, producers = self._configs[name], is_internal(name), Producers()
+        home = self._homes.get(key)
+        if home is None:
+            home = min(self.log_dirs, key=lambda log_dir: len(log_dir.logs) + len(log_dir.found()))
+        try:
+            log = home.open_log(name, index, topic.id, config, producers, self._clock.now_ms(), lazy=internal)
+        except StorageFailed as failure:
+            if self._failed.get(key) != failure.reason:
+                self._failed[key] = failure.reason
+                events.error("could not open a partition", partition=str(key), reason=failure.reason)
+            return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
+        self._failed.pop(key, None)
+        self._say(home)
+        self._homes[key] = home
+        alone = len(place.image.replicas) == 1
+        cells = self._cells.get(name)
+        if cells is None:
+            cells = self._cells[name] = TopicCells(self._metrics, name)
+        partition = self._open[key] = Partition(
+            topic=name,
+            index=index,
+            topic_id=topic.id,
+            log=log,
+            producers=producers,
+            topic_config=config,
+            cells=cells,
+            flusher=self.flusher,
+            # With one replica everything that survived is committed; with more, what the checkpoint knew.
+            high_watermark=log.end_offset if alone else self._high_watermarks.pop(key, 0),
+            internal=internal,
+        )
+        self._assume(partition, place)
+        return partition
+
+    def _say(self, home: LogDir) -> None:
+        for note in home.notes:
+            events.warning("log directory", note=note)
+        home.notes.clear()
+
+    def _open_all(self) -> Iterator[None]:
+        """Everything that nobody asked for yet, a few at a time; internal ones only if they have a folder."""
+        if not self._unopened:
+            return
+        self._unopened = False
+        for number, key in enumerate(list(self._places)):
+            place = self._places.get(key)
+            if place is not None and key not in self._open:
+                internal = is_internal(key[0])
+                if not internal or TopicPartition(*key) in self._homes:
+                    self._unopened |= isinstance(self._open_now(place), Refused)
+            if number % OPENED_PER_SLICE == OPENED_PER_SLICE - 1:
+                yield
+
+    # -- the calendar ------------------------------------------------------------------------------------------------
+
+    def start(self, now: int | None = None) -> None:
+        """Begin to open what wasn't asked for, and to keep house."""
+        del now
+        config, every = self.config, self._calendar.every
+        first = config.log_initial_task_delay_ms
+        soon = 1_000
+        self._stops += [
+            # Comes round for topics that are made while the broker runs, and for directories that were full.
+            every(soon, self._open_all, first_ms=0),
+            every(config.log_retention_check_interval_ms, self._retain, first_ms=first),
+            every(config.log_flush_offset_checkpoint_interval_ms, self._flush_closed, first_ms=first),
+            every(config.replica_high_watermark_checkpoint_interval_ms, self._checkpoint),
+            every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
+            every(1_000, self._flush_old),
+            every(10_000, self._purge),
+        ]
+
+    def _retain(self) -> Iterator[None]:
+        for number, partition in enumerate(self.all()):
+            try:
+                gone = partition.retain(self._clock.now_ms())
+                if gone:
+                    events.info("segments deleted", partition=f"{partition.topic}-{partition.index}", segments=gone)
+            except StorageFailed as failure:
+                events.error(
+                    "retention failed", partition=f"{partition.topic}-{partition.index}", reason=failure.reason
+                )
+            if number % RETAINED_PER_SLICE == RETAINED_PER_SLICE - 1:
+                yield
+
+    def _flush_closed(self) -> None:
+        """Closed segments are always synced, so that recovery after a crash reads the newest one only."""
+        for partition in self.all():
+            upto = partition.log.flush_due
+            if upto is not None:
+                self.flusher.request(partition, upto)
+
+    def _flush_old(self) -> None:
+        """``flush.ms``: no record waits longer for its sync, give or take this entry's second."""
+        if not self._timed:
+            return
+        now = self._clock.now_ms()
+        for partition in self._open.values():
+            partition.flush_if_older(now)
+
+    def _expire_producers(self) -> None:
+        now, after = self._clock.now_ms(), self.config.producer_id_expiration_ms
+        for partition in self._open.values():
+            partition.producers.expire(now, after)
+
+    def _purge(self) -> None:
+        """Files whose delay is over go; unlinking large files takes long, so a thread does it."""
+        now = self._clock.now_ms()
+        for partition in self.all():
+            if partition.log.deleted_files:
+                self._in_thread(partition.log.purge_deleted, now)
+        for log_dir in self.log_dirs:
+            self._in_thread(log_dir.purge, now)
+
+    def _checkpoint(self) -> None:
+        state = [(p.log.recovery_point, p.log.start_offset, p.high_watermark) for p in self._open.values()]
+        if state != self._checkpointed:
+            self._checkpointed = state
+            for log_dir, logs, marks in self._by_directory():
+                self._in_thread(log_dir.checkpoint, logs, marks)
+
+    def _by_directory(self) -> list[tuple[LogDir, list[PartitionLog], dict[TopicPartition, int]]]:
+        logs: dict[int, list[PartitionLog]] = {id(log_dir): [] for log_dir in self.log_dirs}
+        marks: dict[int, dict[TopicPartition, int]] = {id(log_dir): {} for log_dir in self.log_dirs}
+        for (topic, index), partition in self._open.items():
+            key = TopicPartition(topic, index)
+            home = id(self._homes[key])
+            logs[home].append(partition.log)
+            marks[home][key] = partition.high_watermark
+        return [(log_dir, logs[id(log_dir)], marks[id(log_dir)]) for log_dir in self.log_dirs]
+
+    def _in_thread(self, work: Callable[..., object], *args: object) -> None:
+        def done(future: asyncio.Future[object]) -> None:
+            if not future.cancelled() and (error := future.exception()) is not None:
+                events.error("work on a log directory failed", reason=str(error))
+
+        asyncio.get_running_loop().run_in_executor(None, work, *args).add_done_callback(done)
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Everything durable, saved and marked clean; nobody may append any more."""
+        for cancel in self._stops:
+            cancel()
+        self._stops.clear()
+        if self._own_calendar:
+            self._calendar.stop()
+        for partition in self._open.values():
+            partition.leads = False
+        self._led.clear()
+        await self.flusher.drain()
+        loop = asyncio.get_running_loop()
+        for log_dir, logs, marks in self._by_directory():
+            try:
+                await loop.run_in_executor(None, self._close, log_dir, logs, marks)
+            except StorageFailed as failure:
+                events.error("log directory not closed cleanly", directory=failure.log_dir, reason=failure.reason)
+        for partition in self._open.values():
+            partition.lose(NOT_LEADER)
+        self.flusher.close()
+
+    @staticmethod
+    def _close(log_dir: LogDir, logs: list[PartitionLog], marks: dict[TopicPartition, int]) -> None:
+        for log in logs:
+            log.close()
+        log_dir.checkpoint(logs, marks)
+        log_dir.close(clean=True)
+
+    def abandon(self) -> None:
+        """Let go of everything as it is, as a crash would; for tests."""
+        for cancel in self._stops:
+            cancel()
+        self._stops.clear()
+        if self._own_calendar:
+            self._calendar.stop()
+        for log_dir in self.log_dirs:
+            log_dir.close(clean=False)
+
+    # -- metrics -----------------------------------------------------------------------------------------------------
+
+    def _declare(self) -> None:
+        metrics, opened = self._metrics, self._open
+        gauge = metrics.gauge
+        gauge("kafka_server_replicamanager_partitioncount", lambda: len(self._places))
+        gauge(
+            "kafka_server_replicamanager_leadercount",
+            lambda: sum(place.image.leader == self._node_id for place in self._places.values()),
+        )
+        gauge(
+            "kafka_server_replicamanager_underreplicatedpartitions",
+            lambda: sum(len(p.image.isr) < len(p.image.replicas) for p in self._places.values()),
+        )
+        gauge(
+            "kafka_server_replicamanager_underminisrpartitioncount",
+            lambda: sum(p.leads and not p.enough_replicas for p in opened.values()),
+        )
+        gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed))
+        gauge("kafka_server_replicamanager_produceridcount", lambda: sum(len(p.producers) for p in opened.values()))
+        gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: 0)
+
+        def of_each(name: str, read: Callable[[Partition], float]) -> None:
+            metrics.gauge_by(name, lambda: [((p.topic, str(p.index)), read(p)) for p in opened.values()])
+
+        of_each("kafka_log_log_size", lambda p: p.log.size)
+        of_each("kafka_log_log_logstartoffset", lambda p: p.log.start_offset)
+        of_each("kafka_log_log_logendoffset", lambda p: p.log.end_offset)
+        of_each("kafka_log_log_numlogsegments", lambda p: len(p.log.segments))
+        of_each("kafka_cluster_partition_laststableoffsetlag", lambda p: p.high_watermark - p.last_stable_offset)
+        metrics.gauge_by(
+            "kafka_cluster_partition_insyncreplicascount",
+            lambda: [((topic, str(i)), len(place.image.isr)) for (topic, i), place in self._places.items()],
+        )
+        metrics.gauge_by(
+            "kafka_cluster_partition_replicascount",
+            lambda: [((topic, str(i)), len(place.image.replicas)) for (topic, i), place in self._places.items()],
+        )
+        metrics.gauge_by(
+            "kafka_cluster_partition_underreplicated",
+            lambda: [
+                ((topic, str(i)), len(place.image.isr) < len(place.image.replicas))
+                for (topic, i), place in self._places.items()
+            ],
+        )
+        metrics.gauge_by(
+            "kafka_server_delayedoperationpurgatory_purgatorysize",
+            lambda: [
+                (("Produce",), sum(p.waiting for p in opened.values())),
+                (("Fetch",), len({callback for p in opened.values() for callback in p.growers()})),
+            ],
+        )
