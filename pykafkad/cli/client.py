@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kafkawire import codec, headers, keys
 from kafkawire.errors import ErrorCode, WireError
@@ -143,7 +143,7 @@ class Connection:
     def _write(self, key: int, version: int, request: Any) -> None:
         self._correlation_id += 1
         head = headers.write_request_header(key, version, self._correlation_id, CLIENT_ID)
-        body = b"".join(bytes(piece) for piece in codec.encode(request, version))
+        body = b"".join(cast(list[bytes], codec.encode(request, version)))
         try:
             self._socket.sendall((len(head) + len(body)).to_bytes(4, "big") + head + body)
         except OSError as error:

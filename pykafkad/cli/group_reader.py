@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kafkawire.errors import ErrorCode
-from pykafkad.cli.client import BrokerRefused, Client, check
+from pykafkad.cli.client import BrokerRefused, Client, Connection, check
 from pykafkad.cli.failures import CommandFailed
 
 
@@ -52,15 +52,14 @@ def list_groups(client: Client, states: Sequence[str] = (), types: Sequence[str]
         request = api.Request(
             states_filter=list(states) if version >= 4 else [], types_filter=list(types) if version >= 5 else []
         )
-        response = client.patiently(lambda connection=connection, request=request: _listed(connection, request))
-        groups += response.groups
+
+        def ask(connection: Connection = connection, request: Any = request) -> Any:
+            response = connection.call(request)
+            check(response.error_code, connection.name)
+            return response.groups
+
+        groups += client.patiently(ask)
     return groups
-
-
-def _listed(connection: Any, request: Any) -> Any:
-    response = connection.call(request)
-    check(response.error_code, connection.name)
-    return response
 
 
 def read_group(client: Client, name: str, *, required: bool = True) -> GroupView:

@@ -156,7 +156,7 @@ class Producer:
         self._client.patiently(lambda: self._attempt(partition, batch), give_up_on={ErrorCode.UNKNOWN_TOPIC_ID})
         self._sequences[partition] = (sequence + len(lines)) & 0x7FFFFFFF
 
-    def _attempt(self, partition: int, batch: bytes) -> None:
+    def _attempt(self, partition: int, batch: bytearray) -> None:
         from kafkawire.api import produce as api
 
         request = api.Request(

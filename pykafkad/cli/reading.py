@@ -87,7 +87,7 @@ def _messages(topic: str, part: Any, position: int, committed_only: bool) -> Ite
     """Messages from ``position`` on, each with the offset to fetch from next; None where there is only that."""
     aborted = sorted(part.aborted_transactions or (), key=lambda transaction: transaction.first_offset)
     gone: set[int] = set()  # producers whose transaction, at this point of the log, was aborted
-    for header in batches.headers(part.records):
+    for header in _whole_batches(part.records):
         while aborted and aborted[0].first_offset <= header.last_offset:
             gone.add(aborted.pop(0).producer_id)
         if header.is_control:
@@ -109,3 +109,14 @@ def _messages(topic: str, part: Any, position: int, committed_only: bool) -> Ite
                     )
                     yield message, record.offset + 1
         yield None, max(position, header.next_offset)
+
+
+def _whole_batches(data: memoryview) -> Iterator[batches.BatchHeader]:
+    """A Fetch may cut its last batch short; that one is fetched again."""
+    at = 0
+    while len(data) - at >= batches.HEADER_SIZE:
+        header = batches.header_at(data, at)
+        at += header.length
+        if at > len(data):
+            return
+        yield header
