@@ -26,7 +26,9 @@ def write_decoder(cls: type[Any], version: int) -> Source:
 
 
 def compile_decoder(cls: type[Any], version: int) -> Callable[..., Any]:
-    return write_decoder(cls, version).function("decode")
+    made = write_decoder(cls, version).function("decode")
+    made.wants_view = has_records(cls, version)  # type: ignore[attr-defined]
+    return made
 
 
 class _Decoder:

@@ -168,7 +168,8 @@ class _Encoder:
         if self.flexible:
             self.source.line(f"{self.out} += b'\\0'")
         else:
-            self.source.line(f"{self.out} += {b'\xff\xff' if code == 'h' else b'\xff\xff\xff\xff'!r}")
+            null = b"\xff\xff" if code == "h" else b"\xff\xff\xff\xff"
+            self.source.line(f"{self.out} += {null!r}")
 
     def sized(self, value: str, name: str, nullable: bool) -> None:
         source = self.source
