@@ -29,7 +29,7 @@ def together(parts: Sequence[T | asyncio.Future[T]], build: Callable[[list[T]], 
         return build(list(parts))  # type: ignore[arg-type]
 
     async def wait() -> R:
-        return build([await part if asyncio.isfuture(part) else part for part in parts])  # type: ignore[misc]
+        return build([await part if asyncio.isfuture(part) else part for part in parts])
 
     return wait()
 

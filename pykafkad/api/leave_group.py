@@ -10,7 +10,7 @@ from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.grouping import Answer, may
 from pykafkad.errors import Refused
-from pykafkad.state.groups.bodies import Left
+from pykafkad.state.groups.bodies import Left, MemberLeft
 from pykafkad.state.groups.classic import Leaver
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def handle(call: Call, request: Request) -> Answer:
         if isinstance(body, Refused):
             if not batch or body.code is not ErrorCode.UNKNOWN_MEMBER_ID:
                 return Response(error_code=body.code)
-            answers = [(one.member_id, one.instance_id, body.code) for one in leavers]  # there is no such group
+            answers = [MemberLeft(one.member_id, one.instance_id, body.code) for one in leavers]  # no such group
         else:
             assert isinstance(body, Left)
-            answers = [tuple(one) for one in body.members]
+            answers = list(body.members)
         if not batch:
-            return Response(error_code=answers[0][2])
+            return Response(error_code=answers[0].code)
         return Response(
             members=[
                 MemberResponse(member_id=member_id, group_instance_id=instance_id, error_code=code)

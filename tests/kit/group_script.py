@@ -92,7 +92,7 @@ class GroupScript:
             generation=int(named.get("gen", 1)),
             protocol_type=named.get("type"),
             protocol=named.get("protocol"),
-            assignments=dict((m, a.encode()) for m, a in (one.split(":") for one in given.split(",") if one)),
+            assignments={m: a.encode() for m, a in (one.split(":") for one in given.split(",") if one)},
         )
         return self.machine.sync(int(ticket), request, self.now)
 
@@ -188,7 +188,8 @@ def _record(write: Write) -> str:
         f" {bytes(one.subscription).decode()}→{bytes(one.assignment).decode() or '-'}"
         for one in value.members
     )
-    return f"group {key.group} generation {value.generation} {value.protocol or '-'} leader {value.leader or '-'} [{members}]"
+    protocol, leader = value.protocol or "-", value.leader or "-"
+    return f"group {key.group} generation {value.generation} {protocol} leader {leader} [{members}]"
 
 
 def _body(body: Any) -> str:
@@ -212,7 +213,8 @@ def _body(body: Any) -> str:
         case bodies.Fetched(offsets=offsets):
             return " ".join(f"{o.topic}-{o.partition}={o.offset}" for o in offsets) or "no offsets"
         case bodies.Listed(groups=groups):
-            return ", ".join(f"{g.group_id} {g.protocol_type or '-'} {g.state} {g.group_type}" for g in groups) or "none"
+            listed = (f"{g.group_id} {g.protocol_type or '-'} {g.state} {g.group_type}" for g in groups)
+            return ", ".join(listed) or "none"
         case bodies.Described() as described:
             members = ", ".join(
                 f"{m.member_id} {m.metadata.decode() or '-'}→{m.assignment.decode() or '-'}" for m in described.members

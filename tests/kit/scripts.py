@@ -1,7 +1,7 @@
 """Transcripts as tests: a command, ``----``, what came of it. ``make rewrite`` records anew; read the diff.
 
-A file is a sequence of cases, parted by blank lines; lines that begin with ``#`` are for the reader. A case is one or more
-command lines, a line of four dashes, and the expected outcome. With PYKAFKAD_REWRITE set, expectations are written
+A file is a sequence of cases, parted by blank lines; lines that begin with ``#`` are for the reader. A case is one or
+more command lines, a line of four dashes, and the expected outcome. With PYKAFKAD_REWRITE set, expectations are written
 instead of compared.
 """
 

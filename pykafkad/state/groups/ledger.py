@@ -35,9 +35,11 @@ from pykafkad.state.groups.phases import Completing, Dead, Empty, Stable
 from pykafkad.state.groups.stored import (
     GroupMetadataKey,
     GroupMetadataValue,
+    LegacyOffsetCommitKey,
     OffsetCommitKey,
     group_record,
     group_tombstone,
+    modern,
 )
 from pykafkad.state.groups.subscriptions import EVERYTHING, subscribed_topics
 from pykafkad.state.groups.turn import JOIN, SESSION, SYNC, Due, GroupSettings, Turn
@@ -294,6 +296,8 @@ class GroupMachine:
     def replay(self, key: Any, value: Any) -> None:
         if isinstance(key, OffsetCommitKey):
             self.offsets.replay(key.group, key.topic, key.partition, value)
+        elif isinstance(key, LegacyOffsetCommitKey):
+            self.offsets.replay(key.group, key.topic, key.partition, None if value is None else modern(value))
         elif isinstance(key, GroupMetadataKey):
             if value is not None:
                 self.stored[key.group] = value

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from kafkawire.stored import group_log
-from kafkawire.stored.group_log import GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue
+from kafkawire.stored.group_log import (
+    GroupMetadataKey,
+    GroupMetadataValue,
+    LegacyOffsetCommitKey,
+    LegacyOffsetCommitValue,
+    OffsetCommitKey,
+    OffsetCommitValue,
+)
 from pykafkad.state.decisions import Write
 from pykafkad.state.groups.bodies import NewOffset
 from pykafkad.state.groups.roster import Member, Roster
@@ -17,10 +24,12 @@ __all__ = [
     "NEVER",
     "GroupMetadataKey",
     "GroupMetadataValue",
+    "LegacyOffsetCommitKey",
     "OffsetCommitKey",
     "OffsetCommitValue",
     "group_record",
     "group_tombstone",
+    "modern",
     "offset_record",
     "offset_tombstone",
     "roster_of",
@@ -84,6 +93,11 @@ def offset_record(group_id: str, new: NewOffset, now: int, expire_timestamp: int
 
 def offset_tombstone(group_id: str, topic: str, partition: int) -> Write:
     return Write(OffsetCommitKey(group=group_id, topic=topic, partition=partition), None)
+
+
+def modern(value: LegacyOffsetCommitValue) -> OffsetCommitValue:
+    """An offset as the first Kafka with stored offsets wrote it."""
+    return OffsetCommitValue(offset=value.offset, metadata=value.metadata, commit_timestamp=value.commit_timestamp)
 
 
 def roster_of(value: GroupMetadataValue) -> Roster:
