@@ -159,33 +159,38 @@ class Cell:
 
 
 class Summary:
-    """Observations in buckets; quantiles are read from them at a scrape."""
+    """Observations in buckets; quantiles are read from them at a scrape.
 
-    __slots__ = ("buckets", "total")
+    ``base`` is counted in: two summaries that mostly see the same values keep those once.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("base", "buckets", "total")
+
+    def __init__(self, base: Summary | None = None) -> None:
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.total = 0.0
+        self.base = base
 
     def observe(self, value: float) -> None:
         self.buckets[bisect_left(BOUNDS, value)] += 1
         self.total += value
 
-    @property
-    def count(self) -> int:
-        return sum(self.buckets)
+    def read(self) -> tuple[list[int], float]:
+        """Buckets and sum, those of the base included."""
+        if self.base is None:
+            return self.buckets, self.total
+        buckets, total = self.base.read()
+        return [mine + theirs for mine, theirs in zip(self.buckets, buckets, strict=True)], self.total + total
 
-    def quantile(self, fraction: float) -> float:
-        """The upper bound of the bucket in which that fraction of all observations is reached; 0 with none."""
-        count = self.count
-        if not count:
-            return 0.0
-        missing = fraction * count
-        for index, bucket in enumerate(self.buckets):
-            missing -= bucket
-            if bucket and missing <= 0:
-                return BOUNDS[min(index, len(BOUNDS) - 1)]
-        return BOUNDS[-1]
+
+def quantile(buckets: list[int], fraction: float) -> float:
+    """The upper bound of the bucket in which that fraction of all observations is reached; 0 with none."""
+    missing = fraction * sum(buckets)
+    for bound, bucket in zip((*BOUNDS, BOUNDS[-1]), buckets, strict=True):
+        missing -= bucket
+        if bucket and missing <= 0:
+            return bound
+    return 0.0
 
 
 LabelValues = tuple[str, ...]
@@ -214,10 +219,10 @@ class Metrics:
             cell = cells[label_values] = Cell()
         return cell
 
-    def summary(self, name: str, *label_values: str) -> Summary:
+    def summary(self, name: str, *label_values: str, base: Summary | None = None) -> Summary:
         """The buckets of a declared summary, the same ones for the same labels."""
         _declared(name, "summary", label_values)
-        return self.summaries.setdefault(name, {}).setdefault(label_values, Summary())
+        return self.summaries.setdefault(name, {}).setdefault(label_values, Summary(base))
 
     def gauge(self, name: str, read: Gauge) -> None:
         """Let a gauge without labels be read by ``read`` at each scrape."""

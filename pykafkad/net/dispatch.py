@@ -18,17 +18,20 @@ from collections.abc import Callable
 from functools import partial
 from inspect import iscoroutinefunction
 from struct import Struct
+from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
 from kafkawire import codec
 from kafkawire.errors import ErrorCode, WireError
-from kafkawire.headers import read_request_header, response_frame
+from kafkawire.headers import API_VERSIONS, is_flexible, read_request_header, response_frame
 from kafkawire.keys import API, response_class
 from pykafkad import api
-from pykafkad.api.call import Call
+from pykafkad.api.call import Call, CloseConnection
 from pykafkad.clock import stopwatch
 from pykafkad.logs import log
 from pykafkad.net.complaints import Complaints
+
+from pykafkad.metrics import Summary
 
 if TYPE_CHECKING:
     from pykafkad.metrics import Metrics
@@ -37,7 +40,10 @@ if TYPE_CHECKING:
 
 # API key and version in one number, correlation id, length of the client id (int16, not compact in any version).
 _head = Struct(">Iih").unpack_from
+_size_and_correlation = Struct(">ii").pack_into
 _HEAD_SIZE = 10
+# What decoders raise on bytes that can't be a request.
+_UNREADABLE = (WireError, IndexError, StructError, ValueError, OverflowError)
 _UNKNOWN = int(ErrorCode.UNKNOWN_SERVER_ERROR)
 
 
@@ -45,26 +51,47 @@ class Route:
     """One API in one version."""
 
     __slots__ = (
-        "copies", "decode", "errors", "flexible", "handle", "key", "local_ms", "name", "requests", "response",
-        "total_ms", "version",
+        "at_once_ms", "copies", "decode", "encode", "errors", "flexible", "handle", "head", "key", "local_ms", "name",
+        "requests", "response", "total_ms", "version", "view",
     )  # fmt: skip
 
     def __init__(self, handler: api.Handler, version: int, metrics: Metrics) -> None:
-        flexible_since = API[handler.key].flexible_since
-        self.key = handler.key
+        key = handler.key
+        self.key = key
         self.name = handler.name
         self.version = version
-        self.flexible = flexible_since is not None and version >= flexible_since
-        self.decode: Callable[..., Any] = codec.decoder(handler.request, version)
+        self.flexible = is_flexible(key, version)
         self.handle = handler.handle
-        self.copies = iscoroutinefunction(handler.handle)
-        self.response: type[Any] = response_class(handler.key)
+        self.response: type[Any] = response_class(key)
+        decode: Any = codec.decoder(handler.request, version)
+        self.decode: Callable[..., Any] = decode
+        self.encode: Callable[..., bytearray] = codec.encoder(self.response, version)
+        self.head = bytes(9 if self.flexible and key != API_VERSIONS else 8)  # size, correlation id, no tagged fields
+        # Generated decoders want bytes, unless the message has records: those are looked at where they arrived, save by
+        # coroutines, which run when the next read has overwritten them.
+        self.view = decode.wants_view
+        self.copies = not self.view or iscoroutinefunction(handler.handle)
         self.requests = metrics.counter("kafka_network_requestmetrics_requests_total", handler.label, str(version))
-        self.total_ms = metrics.summary("kafka_network_requestmetrics_totaltimems", handler.label)
-        self.local_ms = metrics.summary("kafka_network_requestmetrics_localtimems", handler.label)
+        local, total = "kafka_network_requestmetrics_localtimems", "kafka_network_requestmetrics_totaltimems"
+        # Most requests are answered at once: their local time is their total time, and is counted once.
+        self.at_once_ms = metrics.summary(local, handler.label, base=Summary()).base or Summary()
+        self.local_ms = metrics.summary(local, handler.label)
+        self.total_ms = metrics.summary(total, handler.label, base=self.at_once_ms)
         self.errors = metrics.counter(
             "kafka_network_requestmetrics_errors_total", handler.label, ErrorCode.UNKNOWN_SERVER_ERROR.name
         )
+
+    def frame(self, correlation: int, response: Any) -> list[Any]:
+        """The response as it is sent."""
+        pieces: list[Any] = []
+        last = self.encode(response, bytearray(self.head), pieces)
+        if not pieces:
+            _size_and_correlation(last, 0, len(last) - 4, correlation)
+            return [last]
+        if last:
+            pieces.append(last)
+        _size_and_correlation(pieces[0], 0, sum(map(len, pieces)) - 4, correlation)
+        return pieces
 
 
 class Dispatcher:
@@ -77,17 +104,22 @@ class Dispatcher:
         self._routes: dict[int, Route] = {}
         self._defects = Complaints(log.error, loop.time)
 
-    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float) -> None:
-        """Serve the request in ``view[start:stop]``, which came at ``now`` (ms) and ``started`` (stopwatch)."""
+    def serve(
+        self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float
+    ) -> float:
+        """Serve the request in ``view[start:stop]``, which came at ``now`` (ms) and ``started`` (stopwatch).
+
+        Returns the stopwatch's time when it was done.
+        """
         if stop - start < _HEAD_SIZE:
             connection.refuse("header", "closed a connection: request too short for a header", size=stop - start)
-            return
+            return started
         code, correlation, length = _head(view, start)
         route = self._routes.get(code)
         if route is None:
             route = self._find(connection, code, correlation)
             if route is None:
-                return
+                return started
         route.requests.value += 1
         try:
             body = start + _HEAD_SIZE
@@ -106,56 +138,60 @@ class Dispatcher:
                     body = start + read_request_header(view[start:stop])[1]
             if body > stop:
                 raise WireError("client id is longer than the request")
-            request = route.decode(bytes(view[body:stop]) if route.copies else view[body:stop])
-        except (WireError, UnicodeDecodeError) as error:
-            connection.refuse(
-                "wire",
-                "closed a connection: unreadable request",
-                api=route.name,
-                version=route.version,
-                reason=str(error),
-            )
-            return
+            payload: bytes | memoryview = view[body:stop]
+            if route.copies:
+                payload = bytes(payload)
+                if route.view:
+                    payload = memoryview(payload)
+            request = route.decode(payload)
+        except _UNREADABLE as error:
+            _refuse_unreadable(connection, route, error)
+            return started
         call = Call(self._node, connection.peer, route.key, route.version, connection.client_id, now)
         try:
             result = route.handle(call, request)
             if type(result) is route.response:
-                connection.answer(response_frame(correlation, result, route.version))
-                took = (stopwatch() - started) * 1000.0
-                route.local_ms.observe(took)
-                route.total_ms.observe(took)
-                return
-            if result is None:
-                return
-            if not isinstance(result, asyncio.Future):
-                result = self._loop.create_task(result)
+                connection.answer(route.frame(correlation, result))
+            elif result is None:
+                pass
+            elif not isinstance(result, asyncio.Future):
+                self._wait(connection, self._loop.create_task(result), call, route, correlation, request, started)
+                return started
             elif result.done():
                 result = result.result()
-                connection.answer([] if result is None else response_frame(correlation, result, route.version))
-                took = (stopwatch() - started) * 1000.0
-                route.local_ms.observe(took)
-                route.total_ms.observe(took)
-                return
+                if result is not None:
+                    connection.answer(route.frame(correlation, result))
+            else:
+                self._wait(connection, result, call, route, correlation, request, started)
+                return started
         except WireError as error:
-            # A handler may read bytes that the codec left alone (records, embedded metadata).
-            connection.refuse(
-                "wire",
-                "closed a connection: unreadable request",
-                api=route.name,
-                version=route.version,
-                reason=str(error),
-            )
-            return
+            # A handler may read bytes that the codec left alone, or find that hanging up is the only answer.
+            _refuse_unreadable(connection, route, error)
+            return started
         except Exception as error:
             pieces = self._failed(connection, route, correlation, error, request)
             if pieces is not None:
                 connection.answer(pieces)
-            return
+            return started
+        done = stopwatch()
+        route.at_once_ms.observe((done - started) * 1000.0)
+        return done
+
+    def _wait(
+        self,
+        connection: Connection,
+        future: asyncio.Future[Any],
+        call: Call,
+        route: Route,
+        correlation: int,
+        request: Any,
+        started: float,
+    ) -> None:
         route.local_ms.observe((stopwatch() - started) * 1000.0)
         # A Task is finished even if nobody waits for its answer any more; a plain future is cancelled then.
-        waits = None if isinstance(result, asyncio.Task) else result
+        waits = None if isinstance(future, asyncio.Task) else future
         slot = connection.wait(waits, not call.next_let)
-        result.add_done_callback(partial(self._answer_later, connection, slot, route, correlation, request, started))
+        future.add_done_callback(partial(self._answer_later, connection, slot, route, correlation, request, started))
 
     def _answer_later(
         self,
@@ -171,7 +207,9 @@ class Dispatcher:
         try:
             result = future.result()
             if result is not None:
-                pieces = response_frame(correlation, result, route.version)
+                pieces = route.frame(correlation, result)
+        except WireError as error:
+            _refuse_unreadable(connection, route, error)
         except asyncio.CancelledError:
             if not connection.closed:
                 log.debug("request cancelled", api=route.name, client=connection.client_id)
@@ -220,10 +258,19 @@ class Dispatcher:
             exc_info=error,
         )
         try:
-            return response_frame(correlation, route.response(error_code=_UNKNOWN), route.version)
+            return route.frame(correlation, route.response(error_code=_UNKNOWN))
         except Exception:  # no such field, or not in this version
             connection.close()
             return None
+
+
+def _refuse_unreadable(connection: Connection, route: Route, error: Exception) -> None:
+    if isinstance(error, CloseConnection):
+        connection.refuse("hang up", "closed a connection", api=route.name, version=route.version, reason=str(error))
+        return
+    connection.refuse(
+        "wire", "closed a connection: unreadable request", api=route.name, version=route.version, reason=str(error)
+    )
 
 
 def _signed(number: int) -> int:

@@ -128,13 +128,12 @@ class Connection:
                 self._give_way()
                 break
             left -= 1
-            serve(self, view, position + 4, stop, now, started)
+            started = serve(self, view, position + 4, stop, now, started)
             position = stop
             if self._out_bytes >= FLUSH_AT:
                 self.flush()
             if self.hold:
                 break
-            started = server.stopwatch()
             if started - begun > TURN_SECONDS:
                 left = 0
         return position
@@ -246,7 +245,9 @@ class Connection:
             slot.pieces = pieces
             slots.append(slot)
             return
-        self._put(pieces)
+        for piece in pieces:
+            self._out_bytes += len(piece)
+        self._out += pieces
 
     def wait(self, future: asyncio.Future[object] | None, alone: bool) -> Slot:
         """The request that is being served answers later, through ``answer_later``."""

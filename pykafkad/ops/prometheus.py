@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from pykafkad.logs import log
-from pykafkad.metrics import DECLARED, QUANTILES, Metrics
+from pykafkad.metrics import DECLARED, QUANTILES, Metrics, quantile
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SLICE_LINES = 250
@@ -52,10 +52,11 @@ def all_lines(metrics: Metrics) -> Iterator[str]:
             )
             if declared.kind == "summary":
                 comma = "," if written else ""
-                for quantile in QUANTILES:
-                    yield f'{name}{{{written}{comma}quantile="{quantile}"}} {value.quantile(quantile):.6g}'
-                yield f"{name}_count{{{written}}} {value.count}"
-                yield f"{name}_sum{{{written}}} {value.total:.6f}"
+                buckets, total = value.read()
+                for fraction in QUANTILES:
+                    yield f'{name}{{{written}{comma}quantile="{fraction}"}} {quantile(buckets, fraction):.6g}'
+                yield f"{name}_count{{{written}}} {sum(buckets)}"
+                yield f"{name}_sum{{{written}}} {total:.6f}"
             else:
                 yield f"{name}{{{written}}} {value}" if written else f"{name} {value}"
 
