@@ -100,7 +100,7 @@ class _Decoder:
             if not tagged:
                 source.line("p = skip_tags(buffer, p - 1, end)")
                 return
-            count, last, stop = source.fresh("tags"), source.fresh("last"), source.fresh("stop")
+            count, last, stop = source.fresh("tags"), source.fresh("last"), source.fresh("tag_end")
             number = source.fresh("tag")
             source.line(f"{count}, p = read_uvarint(buffer, p - 1)")
             source.line(f"{last} = -1")
