@@ -37,7 +37,7 @@ conformance: $(READY) ## real clients against real processes, and against Apache
 conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
 	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq kcat >/dev/null 2>&1; } \
 	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
-	$(PY) -m pytest conformance $(ARGS)
+	$(PY) -m pytest conformance --broker pykafkad $(ARGS)
 
 bench: $(READY) ## the figures of docs/performance.md, measured on this machine
 	$(PY) -m tests.bench $(ARGS)
