@@ -80,6 +80,9 @@ class Disk(Protocol):
 
     def sync_directory(self, path: str) -> None: ...
 
+    def sync_all(self, path: str) -> None:
+        """Everything on the volume that holds ``path``, at once."""
+
     def lock(self, path: str) -> Lock | None:
         """An exclusive lock on a lock file, or None when somebody else has it."""
 
@@ -279,6 +282,20 @@ class RealDisk:
 
     def sync_directory(self, path: str) -> None:
         self.fsync(path)
+
+    def sync_all(self, path: str) -> None:
+        import ctypes  # needed once, at shutdown
+
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+            if syncfs is None:
+                os.sync()
+            elif syncfs(fd) != 0:
+                code = ctypes.get_errno()
+                raise OSError(code, os.strerror(code), path)
+        finally:
+            os.close(fd)
 
     def lock(self, path: str) -> _RealLock | None:
         """flock keeps a second broker of this process out, the POSIX lock a JVM, which knows only that kind."""

@@ -213,11 +213,8 @@ class PartitionLog:
     def _make(self) -> None:
         """The folder of a lazily created log, at its first append."""
         self.place.disk.make_directory(self.place.directory)
-        self.place.disk.replace(
-            f"{self.place.directory}/{names.PARTITION_METADATA}",
-            encode_partition_metadata(self.topic_id),
-            sync=False,
-        )
+        metadata = self.place.disk.open(f"{self.place.directory}/{names.PARTITION_METADATA}", create=True)
+        metadata.append(encode_partition_metadata(self.topic_id))  # opening the log mends it if a crash leaves it torn
         self._unmade = False
         self._directory_dirty = True
 
@@ -236,6 +233,7 @@ class PartitionLog:
         try:
             if offset >= segment.base_offset:
                 start = segment.position_of(offset)
+                length_known = segment.found_length
                 if until >= end:
                     limit = segment.size
                     if limit - start <= max_bytes:  # the reader will come back for what follows
@@ -244,10 +242,10 @@ class PartitionLog:
                 else:
                     limit = segment.position_of(until)
             else:
-                segment, start, limit = self._locate(offset, until)
+                segment, start, limit, length_known = self._locate(offset, until)
             length = limit - start
             if length > max_bytes:
-                first = segment.batch_length(start)
+                first = length_known or segment.batch_length(start)
                 if first <= max_bytes:
                     length = max_bytes
                 elif at_least_one:
@@ -260,7 +258,7 @@ class PartitionLog:
         except (OSError, CorruptSegment, CorruptIndex) as error:
             raise self._failed("read", error) from error
 
-    def _locate(self, offset: int, until: int) -> tuple[Segment, int, int]:
+    def _locate(self, offset: int, until: int) -> tuple[Segment, int, int, int]:
         """The same in a closed segment; one may end before the next begins, so the search may have to go on."""
         segments = self._segments
         number = max(bisect_right(segments, offset, key=_BASE) - 1, 0)
@@ -268,11 +266,12 @@ class PartitionLog:
             segment = segments[number]
             following = segments[number + 1].base_offset if number + 1 < len(segments) else self.end_offset
             start = segment.position_of(offset) if offset > segment.base_offset else 0
+            length = segment.found_length if start else 0
             if start < segment.size or number + 1 == len(segments):
                 limit = segment.size if until >= following else segment.position_of(until)
-                return segment, start, limit
+                return segment, start, limit, length
             if until <= following:
-                return segment, 0, 0
+                return segment, 0, 0, 0
             number += 1
 
     def offset_for_timestamp(self, timestamp: int, until: int) -> TimestampOffset | None:
@@ -337,7 +336,7 @@ class PartitionLog:
             self._segments.remove(old)
         else:
             old.seal()
-            snapshot = encode([_entry(entry) for entry in self.producers.snapshot()])
+            snapshot = encode(self.producers.snapshot())
             place.disk.replace(place.path(base, names.SNAPSHOT), snapshot, sync=False)
         segment = Segment(place, base, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes)
         segment.file.truncate(0)  # its name tells where the log ends, so it is there at once
@@ -445,15 +444,14 @@ class PartitionLog:
         return self.place.disk.modified_ms(self.place.path(segment.base_offset, names.LOG))
 
     def purge_deleted(self, now: int) -> int:
-        """Remove what was renamed file.delete.delay.ms ago; returns the number of files."""
-        due = [path for when, path in self._deleted if when <= now]
-        if due:
-            self._deleted = [(when, path) for when, path in self._deleted if when > now]
-            for path in due:
-                try:
-                    self.place.disk.remove(f"{self.place.directory}/{path}")
-                except OSError as error:
-                    raise self._failed("purge", error) from error
+        """Remove what was renamed file.delete.delay.ms ago; returns the number of files. May run in a thread."""
+        due = [item for item in tuple(self._deleted) if item[0] <= now]
+        for item in due:
+            try:
+                self.place.disk.remove(f"{self.place.directory}/{item[1]}")
+            except OSError as error:
+                raise self._failed("purge", error) from error
+            self._deleted.remove(item)  # one by one: the loop may add to the list meanwhile
         return len(due)
 
     @property
@@ -541,8 +539,16 @@ class PartitionLog:
                 disk.fsync(path)
         disk.sync_directory(self.place.directory)
 
-    def close(self) -> None:
-        """A clean end: everything written and synced, producers saved. The log may not be used afterwards."""
+    @property
+    def dirty(self) -> bool:
+        """Whether closing it has anything to sync."""
+        return self.end_offset > 0 and (self.recovery_point < self.end_offset or self._directory_dirty)
+
+    def close(self, *, sync: bool = True) -> None:
+        """A clean end: everything written and synced, producers saved. The log may not be used afterwards.
+
+        Without ``sync`` somebody else syncs, once for many logs, and then sets ``recovery_point``.
+        """
         if self._closed:
             return
         self._closed = True
@@ -550,12 +556,13 @@ class PartitionLog:
         try:
             if self._unmade:
                 return
-            if self.end_offset and (self.recovery_point < self.end_offset or self._directory_dirty):
+            if self.dirty:
                 self._active.seal()
-                snapshot = encode([_entry(entry) for entry in self.producers.snapshot()])
+                snapshot = encode(self.producers.snapshot())
                 place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
                 self._directory_dirty = True
-                self.flush()
+                if sync:
+                    self.flush()
             self.purge_deleted(_FOREVER)
         except OSError as error:
             raise self._failed("close", error) from error
@@ -594,10 +601,6 @@ class PartitionLog:
 
     def _failed(self, what: str, error: Exception) -> StorageFailed:
         return StorageFailed(self.place.log_dir, f"{what} {self.topic}-{self.partition}: {error}")
-
-
-def _entry(entry: Sequence[int]) -> tuple[int, ...]:
-    return tuple(entry)
 
 
 def open_log(

@@ -203,6 +203,8 @@ class _Loader:
         end = 0
         for number, segment in enumerate(segments):
             last = number == len(segments) - 1
+            if number == first_untrusted:
+                epochs.truncate_from_end(segment.base_offset)
             if number < first_untrusted and not self.doubtful(segment, found, last=last, thorough=thorough):
                 if not last:
                     segment.durable = True
@@ -253,7 +255,8 @@ class _Loader:
                 if position == 0:
                     segment.first_timestamp = header.max_timestamp
                 segment.index(header, position, self.interval)
-                epochs.assign(header.leader_epoch, header.base_offset)
+                if header.leader_epoch > epochs.latest:
+                    epochs.assign(header.leader_epoch, header.base_offset)
                 end = header.next_offset
                 position += header.length
         except CorruptSegment as error:

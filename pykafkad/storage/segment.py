@@ -24,7 +24,7 @@ RELATIVE_MAX = 0x7FFF_FFFF
 _PEEK = Struct(">qi11xi")  # base offset, length of what follows it, last offset delta
 _LENGTH = Struct(">8xi")
 _PREFIX = 12
-_NEAR = 8 * 1024  # what is read to find a batch: an index interval and some
+_NEAR = 4608  # what is read to find a batch: an index interval and some
 _FAR = 1024 * 1024  # what is read at once when a whole segment is walked
 
 
@@ -65,6 +65,7 @@ class Segment:
         "created_ms",
         "durable",
         "first_timestamp",
+        "found_length",
         "index_limit",
         "indexes_full",
         "last_base",
@@ -96,6 +97,8 @@ class Segment:
         # Two positions that the next read will probably ask for: the last append, and where the last read stopped.
         self.last_base = self.mark_offset = -1
         self.last_position = self.mark_position = 0
+        self.found_length = 0
+        """Of the batch that ``position_of`` found last; 0 when it did not have to look."""
         self.used = False
         self._file: File | None = None
         self._offsets: OffsetIndex | None = None
@@ -318,11 +321,12 @@ class Segment:
 
     def position_of(self, offset: int) -> int:
         """Where the first batch begins whose last offset is at or behind ``offset``; ``size`` when there is none."""
+        self.found_length = 0
         if offset == self.last_base:
             return self.last_position
         if offset == self.mark_offset:
             return self.mark_position
-        position = self.offsets.floor(offset)
+        position = (self._offsets or self.offsets).floor(offset)
         size = self.size
         file = self.file
         chunk = file.pread(min(_NEAR, size - position), position)
@@ -336,6 +340,7 @@ class Segment:
                     raise CorruptSegment(self.path, position, "half a batch")
             base, length, delta = _PEEK.unpack_from(chunk, at)
             if base + delta >= offset:
+                self.found_length = _PREFIX + length
                 return position + at
             if length < HEADER_SIZE - _PREFIX:
                 raise CorruptSegment(self.path, position + at, f"a batch of {length} bytes")

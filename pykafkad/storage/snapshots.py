@@ -24,7 +24,7 @@ class CorruptSnapshot(ValueError):
     """A snapshot that can't be believed: the caller falls back to an older one, or to the log itself."""
 
 
-def encode(entries: Sequence[ProducerEntry]) -> bytes:
+def encode(entries: Sequence[tuple[int, ...]]) -> bytes:
     body = _COUNT.pack(len(entries)) + b"".join(_ENTRY.pack(*entry) for entry in entries)
     return _HEAD.pack(VERSION, crc32c(body)) + body
 

@@ -1,9 +1,9 @@
 """A disk in memory that does what real ones do on bad days.
 
-What a program wrote is in ``data``; what a power cut leaves of it is decided by ``crash``: synced bytes for sure, of the
-rest any prefix, perhaps with its last sector torn. Names (creations, renames, removals) are journalled: a crash keeps a
-prefix of them that reaches at least to the last directory sync. ``kill`` is kill -9: everything written stays, all open
-files and locks are gone.
+What a program wrote is in ``data``; what a power cut leaves of it is decided by ``crash``: synced bytes for sure,
+of the rest any prefix, perhaps with its last sector torn. Names (creations, renames, removals) are journalled: a
+crash keeps a prefix of them that reaches at least to the last directory sync. ``kill`` is kill -9: everything
+written stays, all open files and locks are gone.
 """
 
 from __future__ import annotations
@@ -296,6 +296,12 @@ class MemoryDisk:
         for operation in self._journal:
             self._apply(self._durable, *operation)
         self._journal = []
+
+    def sync_all(self, path: str) -> None:
+        for name, inode in self._entries.items():
+            if inode is not None:
+                self.sync_inode(inode, name)
+        self.sync_directory(path)
 
     def lock(self, path: str) -> MemoryLock | None:
         if path in self.locks:
