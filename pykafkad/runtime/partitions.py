@@ -380,8 +380,7 @@ class Partitions:
 
     @staticmethod
     def _close(log_dir: LogDir, logs: list[PartitionLog], marks: dict[TopicPartition, int]) -> None:
-        for log in logs:
-            log.close()
+        log_dir.close_logs()
         log_dir.checkpoint(logs, marks)
         log_dir.close(clean=True)
 
