@@ -13,7 +13,10 @@ Attributes: bits 0-2 codec, 3 log append time, 4 transactional, 5 control, 6 del
 from __future__ import annotations
 
 from struct import Struct
+from struct import error as StructError
 from typing import NamedTuple
+
+from crc32c import crc32c
 
 from kafkawire.codec import Buffer
 from kafkawire.errors import WireError
@@ -22,6 +25,8 @@ HEADER_SIZE = 61
 PREFIX_SIZE = 12  # base offset and batch length; the length counts what follows
 MAGIC = 2
 _HEADER = Struct(">qiibIhiqqqhii")
+unpack = _HEADER.unpack_from  # (buffer, position) -> the fields in their order, the length without its prefix
+_new = tuple.__new__  # a NamedTuple's own constructor takes twice as long
 _PREFIX = Struct(">qi")
 _OFFSET = Struct(">q")
 _EPOCH = Struct(">i")
@@ -86,12 +91,14 @@ class BatchHeader(NamedTuple):
 
 def header_at(buffer: Buffer, position: int) -> BatchHeader:
     """The header at ``position``; the batch may reach beyond the buffer. WireError if there is none."""
-    if len(buffer) - position < HEADER_SIZE:
-        raise WireError("a batch header is cut short")
-    base, length, *rest = _HEADER.unpack_from(buffer, position)
+    try:
+        fields = unpack(buffer, position)
+    except StructError as error:
+        raise WireError("a batch header is cut short") from error
+    length = fields[1]
     if length < HEADER_SIZE - PREFIX_SIZE:
         raise WireError(f"a batch of {length} bytes is shorter than its header")
-    return BatchHeader(position, base, length + PREFIX_SIZE, *rest)
+    return _new(BatchHeader, (position, fields[0], length + PREFIX_SIZE, *fields[2:]))
 
 
 def headers(buffer: Buffer) -> list[BatchHeader]:
@@ -115,8 +122,6 @@ def stamp(buffer: bytearray | memoryview, position: int, base_offset: int, leade
 
 def crc_of(buffer: Buffer, header: BatchHeader) -> int:
     """CRC-32C over attributes to the end of the batch."""
-    from crc32c import crc32c
-
     view = memoryview(buffer)
     return int(crc32c(view[header.position + CRC_FROM : header.position + header.length]))
 
@@ -127,7 +132,5 @@ def crc_ok(buffer: Buffer, header: BatchHeader) -> bool:
 
 def seal(batch: bytearray, position: int, length: int) -> None:
     """Write the checksum of a batch whose other bytes are final."""
-    from crc32c import crc32c
-
     view = memoryview(batch)
     _CRC.pack_into(batch, position + 17, crc32c(view[position + CRC_FROM : position + length]))

@@ -16,7 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkawire.batches import HEADER_SIZE, BatchHeader, crc_ok, header_at, headers, stamp
+from crc32c import crc32c
+
+from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, headers, stamp, unpack
 from kafkawire.errors import ErrorCode, WireError
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events
@@ -245,13 +247,12 @@ class Partition:
     def append(self, records: Buffer, acks: int, now: int, zstd: bool = True) -> Appended | Refused:
         """A client's batch enters the log, or is refused. ``records`` is stamped in place where it can be."""
         size = len(records)
-        header: BatchHeader
         usual = False
         if size >= HEADER_SIZE and self._plain:
-            header = header_at(records, 0)
-            _, base, length, _, magic, _, attributes, delta, _, newest, producer_id, _, sequence, count = header
+            fields = unpack(records, 0)
+            base, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, sequence, count = fields
             usual = (
-                length == size <= self._size_max
+                length + PREFIX_SIZE == size <= self._size_max
                 and base == 0
                 and magic == 2
                 and not attributes & _ODD
@@ -261,17 +262,17 @@ class Partition:
                 and (acks != -1 or self._enough)
                 and (zstd or attributes & 7 != _ZSTD)
                 and self.leads
-                and crc_ok(records, header)
+                and crc32c(records[CRC_FROM:]) == crc
             )
         if not usual:
             prepared = self._prepare(records, acks, now, zstd)
             if isinstance(prepared, Refused):
                 return prepared
             batch, header = prepared
-            return self._admit(batch, header, header.length, now)
+            return self._admit(batch, header[1:], header.length, now)
         if type(records) is memoryview and not records.readonly:
-            return self._admit(records, header, size, now)
-        return self._admit(bytearray(records), header, size, now)
+            return self._admit(records, fields, size, now)
+        return self._admit(bytearray(records), fields, size, now)
 
     def _prepare(self, records: Buffer, acks: int, now: int, zstd: bool) -> tuple[bytearray, BatchHeader] | Refused:
         """The same judgment in Kafka's order, for batches that are refused or that need more than a stamp."""
@@ -324,9 +325,11 @@ class Partition:
             batch = bytearray(batch)
         return batch, header
 
-    def _admit(self, batch: bytearray | memoryview, header: BatchHeader, size: int, now: int) -> Appended | Refused:
-        """Sequence, stamp, write, marks: the end of every way in."""
+    def _admit(self, batch: bytearray | memoryview, fields: tuple[int, ...], size: int, now: int) -> Appended | Refused:
+        """Sequence, stamp, write, marks: the end of every way in. ``fields``: the header as it came."""
         log = self.log
+        base = log.end_offset
+        header = _new(BatchHeader, (0, base, size, self.leader_epoch, *fields[3:]))
         producer_id = header[10]
         if producer_id >= 0:
             verdict = self.producers.check(header)
@@ -335,18 +338,17 @@ class Partition:
                     return Appended(verdict.base_offset, verdict.last_offset, verdict.timestamp, log.start_offset)
                 self.cells.wrong_sequence.value += 1
                 return verdict
-        base = log.end_offset
         stamp(batch, 0, base, self.leader_epoch)
-        header = _new(BatchHeader, (0, base, size, self.leader_epoch, *header[4:]))
         try:
             log.append(batch, (header,), now)
         except StorageFailed as failure:
             return self._storage(failure)
         if producer_id >= 0:
             self.producers.replay(header)
-        end = base + header[13]
+        count = header[13]
+        end = base + count
         cells = self.cells
-        cells.messages_in.value += header[13]
+        cells.messages_in.value += count
         cells.bytes_in.value += size
         if self._follows:
             self.high_watermark = self.last_stable_offset = self.durable_end = end

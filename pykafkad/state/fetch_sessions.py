@@ -139,7 +139,7 @@ class FetchSessions:
         privileged: bool,
         now: int,
     ) -> Resolved | Refused:
-        if epoch == FINAL_EPOCH or epoch == INITIAL_EPOCH:
+        if epoch in (FINAL_EPOCH, INITIAL_EPOCH):
             if session_id != NO_SESSION:
                 self._sessions.pop(session_id, None)
             session = None
@@ -198,7 +198,7 @@ class FetchSessions:
         if now - idle.used > EVICTION_MS:
             victim = idle
         else:
-            # Past its first two minutes a session can be pushed out by a larger one; a consumer's always by a replica's.
+            # Past its first two minutes a session gives way to a larger one; a consumer's always to a replica's.
             ripe = [
                 session
                 for session in self._sessions.values()

@@ -1,0 +1,164 @@
+"""Grouped syncs: one serves all who wait; answers wait where flush.messages says so."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from kafkawire.errors import ErrorCode
+from pykafkad.errors import Refused, StorageFailed
+from pykafkad.runtime.flusher import Flusher
+from tests.kit.broker import Broker
+from tests.kit.loop import VirtualLoop, run
+
+
+class Log:
+    directory = "/data/t-0"
+
+    def __init__(self) -> None:
+        self.synced: list[int] = []
+
+    def flush(self, upto: int) -> None:
+        self.synced.append(upto)
+
+
+class Flushed:
+    def __init__(self) -> None:
+        self.log: Any = Log()
+        self.told: list[tuple[int, bool]] = []
+
+    def flushed(self, upto: int, failure: StorageFailed | None) -> None:
+        self.told.append((upto, failure is None))
+
+
+def test_requests_during_a_sync_share_the_next_one() -> None:
+    async def main() -> None:
+        flusher, one = Flusher(), Flushed()
+        flusher.request(one, 1)
+        flusher.request(one, 2)
+        flusher.request(one, 3)
+        await flusher.drain()
+        assert one.log.synced == [1, 3]
+        assert one.told == [(1, True), (3, True)]
+
+    run(main())
+
+
+def test_partitions_do_not_wait_for_each_other() -> None:
+    async def main() -> None:
+        flusher, one, two = Flusher(), Flushed(), Flushed()
+        flusher.request(one, 1)
+        flusher.request(two, 5)
+        await flusher.drain()
+        assert one.told == [(1, True)] and two.told == [(5, True)]
+
+    run(main())
+
+
+def test_a_failure_is_told() -> None:
+    async def main() -> None:
+        flusher, one = Flusher(), Flushed()
+
+        def fail(upto: int) -> None:
+            raise StorageFailed("/data", "fsync: I/O error")
+
+        one.log.flush = fail
+        flusher.request(one, 1)
+        await flusher.drain()
+        assert one.told == [(1, False)]
+
+    run(main())
+
+
+def test_with_flush_messages_the_marks_wait_for_the_sync() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="1")
+        partition, told = broker.partition("t"), []
+        for _ in range(3):
+            broker.write("t", b"x")
+        assert (partition.durable_end, partition.high_watermark) == (0, 0)
+        partition.durable(1, lambda: told.append("durable"))
+        partition.committed(3, lambda: told.append("committed"))
+        await broker.partitions.flusher.drain()
+        assert told == ["durable", "committed"]
+        assert (partition.durable_end, partition.high_watermark, partition.log.recovery_point) == (3, 3, 3)
+
+    run(main())
+
+
+def test_flush_messages_above_one_makes_only_every_so_many_wait() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="3")
+        partition = broker.partition("t")
+        broker.write("t", b"x")
+        broker.write("t", b"x")
+        assert partition.high_watermark == 2
+        broker.write("t", b"x")
+        assert partition.high_watermark == 2
+        await broker.partitions.flusher.drain()
+        assert partition.high_watermark == 3
+        broker.write("t", b"x")
+        assert partition.high_watermark == 4
+
+    run(main())
+
+
+def test_a_failed_sync_refuses_those_who_wait_and_later_heals() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="1")
+        partition, told = broker.partition("t"), []
+
+        def lost(refused: Refused) -> None:
+            told.append(refused.code)
+
+        broker.disk.failing[("fsync", ".log")] = OSError(5, "I/O error")
+        broker.write("t", b"x")
+        partition.durable(1, lambda: told.append("durable"), lost)
+        await broker.partitions.flusher.drain()
+        assert told == [ErrorCode.KAFKA_STORAGE_ERROR] and partition.high_watermark == 0
+        broker.disk.failing.clear()
+        broker.write("t", b"y")
+        await broker.partitions.flusher.drain()
+        assert partition.high_watermark == 2
+
+    run(main())
+
+
+def test_flush_ms_syncs_what_is_older() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_ms="5000")
+        broker.partitions.start()
+        await asyncio.sleep(2)
+        broker.write("t", b"x")
+        assert broker.partition("t").high_watermark == 1, "answers do not wait for it"
+        await asyncio.sleep(3)
+        assert broker.partition("t").log.recovery_point == 0
+        await asyncio.sleep(5)
+        assert broker.partition("t").log.recovery_point == 1
+        await broker.partitions.stop()
+
+    run(main())
+
+
+def test_with_threads_the_loop_goes_on_while_the_disk_syncs() -> None:
+    async def main() -> None:
+        import threading
+
+        loop, one, release = asyncio.get_running_loop(), Flushed(), threading.Event()
+        assert not isinstance(loop, VirtualLoop)
+        done = loop.create_future()
+        one.log.flush = lambda upto: release.wait(5)
+        one.flushed = lambda upto, failure: done.set_result(upto)  # type: ignore[method-assign]
+        flusher = Flusher()
+        flusher.request(one, 7)
+        await asyncio.sleep(0)
+        assert not done.done()
+        release.set()
+        assert await done == 7
+        flusher.close()
+
+    asyncio.run(main())
