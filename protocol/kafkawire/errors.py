@@ -9,6 +9,18 @@ class WireError(Exception):
     """Bytes from a peer that are not what the protocol says (or, encoding, a value that a version can't say)."""
 
 
+class TrailingBytes(WireError):
+    """A message that was complete and had more bytes behind it; ``decoded`` is the message.
+
+    Kafka ignores such bytes, and librdkafka sends some (a Metadata request for all topics, from v10 on): a broker goes
+    on with what it has.
+    """
+
+    def __init__(self, reason: str, decoded: object) -> None:
+        super().__init__(reason)
+        self.decoded = decoded
+
+
 class EncodeError(ValueError):
     """A value that a version of a message can't say: a fault of the caller, not of a peer."""
 

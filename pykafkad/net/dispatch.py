@@ -22,7 +22,7 @@ from struct import error as StructError
 from typing import TYPE_CHECKING, Any
 
 from kafkawire import codec
-from kafkawire.errors import ErrorCode, WireError
+from kafkawire.errors import ErrorCode, TrailingBytes, WireError
 from kafkawire.headers import API_VERSIONS, is_flexible, read_request_header, response_frame
 from kafkawire.keys import API, response_class
 from pykafkad import api
@@ -144,6 +144,8 @@ class Dispatcher:
                 if route.view:
                     payload = memoryview(payload)
             request = route.decode(payload)
+        except TrailingBytes as more:
+            request = more.decoded  # Kafka doesn't look at them, and librdkafka's Metadata has some
         except _UNREADABLE as error:
             _refuse_unreadable(connection, route, error)
             return started

@@ -15,7 +15,7 @@ from kafkawire import varint
 from kafkawire.compiler.construct import default_text
 from kafkawire.compiler.fields import Array, Field, declaration, fields_of, has_records, is_struct, least_size
 from kafkawire.compiler.source import Source, array_structs
-from kafkawire.errors import WireError
+from kafkawire.errors import TrailingBytes, WireError
 
 LONGEST_STRING = 32767
 
@@ -41,6 +41,7 @@ class _Decoder:
         self.run: list[tuple[str, str]] = []  # (struct code, where to put the value), not yet written
         self.where = wire.name
         source.constant("WireError", WireError)
+        source.constant("TrailingBytes", TrailingBytes)
         source.constant("new", object.__new__)
         source.constant("longer_uvarint", varint.longer_uvarint)
         source.constant("read_uvarint", varint.read_uvarint)
@@ -50,7 +51,7 @@ class _Decoder:
             self.struct("message", cls)
             self.flush()
             with source.block("if p != end:"):
-                source.line("raise WireError(f'{end - p} bytes too many')")
+                source.line("raise TrailingBytes(f'{end - p} bytes too many', message)")
             source.line("return message")
 
     # -- runs of fixed-width values
