@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from kafkawire.errors import ErrorCode
@@ -237,6 +237,18 @@ class Admin:
 
         done = await self._commit(plan)
         return [done] * len(changes) if isinstance(done, Refused) else done
+
+    async def update_features(self, levels: Mapping[str, int]) -> Refused | None:
+        """Set features to these levels; the caller has checked them."""
+
+        def plan(image: ClusterImage) -> tuple[Transaction | None, None]:
+            features = {**image.features, **levels}
+            if features == image.features:
+                return None, None
+            conditions = {keys.FEATURES: image.revisions.get(keys.FEATURES, 0)}
+            return Transaction(conditions, {keys.FEATURES: keys.write(features)}), None
+
+        return await self._commit(plan)
 
     async def next_producer_ids(self, count: int = _PRODUCER_IDS_PER_BLOCK) -> range:
         """A block of producer ids that no broker had before; StoreUnavailable if none can be had now."""

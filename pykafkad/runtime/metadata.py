@@ -22,6 +22,8 @@ from pykafkad.model import uuid_text
 if TYPE_CHECKING:
     from pykafkad.config import Config
 
+_FEATURES = {"metadata.version": 30}  # of a new cluster
+
 Subscriber = Callable[[ClusterImage, ClusterImage], None]
 
 
@@ -79,6 +81,7 @@ class Metadata:
             if not image.cluster_id:
                 conditions[keys.CLUSTER] = 0
                 puts[keys.CLUSTER] = keys.write({"id": cluster_id})
+                puts[keys.FEATURES] = keys.write(_FEATURES)
             if image.controller_id in (-1, self.node_id):
                 conditions[keys.CONTROLLER] = image.revisions.get(keys.CONTROLLER, 0)
                 leased[keys.CONTROLLER] = keys.write({"broker": self.node_id})

@@ -1,0 +1,19 @@
+"""DeleteAcls (API key 31): there is no authorizer yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkawire.api import delete_acls
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.describe_acls import NO_AUTHORIZER
+
+if TYPE_CHECKING:
+    from pykafkad.api.call import Call
+
+
+@handles(delete_acls.Request)
+def handle(call: Call, request: delete_acls.Request) -> delete_acls.Response:
+    result = delete_acls.FilterResult(error_code=ErrorCode.SECURITY_DISABLED, error_message=NO_AUTHORIZER)
+    return delete_acls.Response(filter_results=[result] * len(request.filters))

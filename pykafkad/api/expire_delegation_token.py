@@ -1,0 +1,17 @@
+"""ExpireDelegationToken (API key 40): there are no tokens yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kafkawire.api import expire_delegation_token
+from pykafkad.api import handles
+from pykafkad.api.tokens import refusal
+
+if TYPE_CHECKING:
+    from pykafkad.api.call import Call
+
+
+@handles(expire_delegation_token.Request)
+def handle(call: Call, request: expire_delegation_token.Request) -> expire_delegation_token.Response:
+    return expire_delegation_token.Response(error_code=refusal(call))
