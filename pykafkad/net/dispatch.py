@@ -29,9 +29,8 @@ from pykafkad import api
 from pykafkad.api.call import Call, CloseConnection
 from pykafkad.clock import stopwatch
 from pykafkad.logs import log
-from pykafkad.net.complaints import Complaints
-
 from pykafkad.metrics import Summary
+from pykafkad.net.complaints import Complaints
 
 if TYPE_CHECKING:
     from pykafkad.metrics import Metrics
@@ -104,9 +103,7 @@ class Dispatcher:
         self._routes: dict[int, Route] = {}
         self._defects = Complaints(log.error, loop.time)
 
-    def serve(
-        self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float
-    ) -> float:
+    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float) -> float:
         """Serve the request in ``view[start:stop]``, which came at ``now`` (ms) and ``started`` (stopwatch).
 
         Returns the stopwatch's time when it was done.

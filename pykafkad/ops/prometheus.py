@@ -58,7 +58,8 @@ def all_lines(metrics: Metrics) -> Iterator[str]:
                 yield f"{name}_count{{{written}}} {sum(buckets)}"
                 yield f"{name}_sum{{{written}}} {total:.6f}"
             else:
-                yield f"{name}{{{written}}} {value}" if written else f"{name} {value}"
+                number = int(value) if value is True or value is False else value
+                yield f"{name}{{{written}}} {number}" if written else f"{name} {number}"
 
 
 def _read(metrics: Metrics, name: str) -> Iterator[tuple[tuple[str, ...], Any]]:

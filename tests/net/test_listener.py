@@ -134,7 +134,7 @@ def test_what_cannot_be_spoken_yet_is_one_line() -> None:
 
 
 def test_a_host_that_is_none_of_ours_is_one_line() -> None:
-    with pytest.raises(ConfigError, match="listeners=PLAINTEXT://192.0.2.1:0: "):
+    with pytest.raises(ConfigError, match=r"listeners=PLAINTEXT://192\.0\.2\.1:0: "):
         bind(listener("192.0.2.1"))
 
 
@@ -218,7 +218,7 @@ async def test_draining_answers_what_is_in_flight_and_takes_nothing_new() -> Non
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     writer.write(framed(b"wait"))
     idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", door.port)
-    while not dispatcher.waiting or len(serving.connections) < 2:
+    while not dispatcher.waiting or len(serving.connections) < 2:  # noqa: ASYNC110
         await asyncio.sleep(0)
     serving.close_listeners()
     draining = asyncio.ensure_future(serving.drain(5))
@@ -240,7 +240,7 @@ async def test_draining_does_not_wait_for_ever() -> None:
     serving.start([door])
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     writer.write(framed(b"wait"))
-    while not dispatcher.waiting:
+    while not dispatcher.waiting:  # noqa: ASYNC110
         await asyncio.sleep(0)
     serving.close_listeners()
     await serving.drain(0.05)
