@@ -98,7 +98,8 @@ class Shard(Generic[M]):
             if written:
                 failure = self._write(written, now)
                 if failure is not None:
-                    replies = _failed(ticket, replies, failure)
+                    self._fail(replies, failure)
+                    return translate(failure)
         except AssertionError as broken:
             self._rebuild(broken)
             return translate(MOVED)
@@ -124,7 +125,10 @@ class Shard(Generic[M]):
         except AssertionError as broken:
             self._rebuild(broken)
             return
-        self._send(decision.replies if failure is None else _failed(None, decision.replies, failure), now)
+        if failure is None:
+            self._send(decision.replies, now)
+        else:
+            self._fail(decision.replies, failure)
         self._arm(now)
 
     # ── writing ──
@@ -166,6 +170,11 @@ class Shard(Generic[M]):
             return
         self._parked.append(Parked(self._end, now + self._write_timeout_ms, tuple(replies)))
         self.partition.committed(self._end, self._release, self._lost)
+
+    def _fail(self, replies: Sequence[Reply], failure: Refused) -> None:
+        """The append failed: whoever would have been answered now hears of it, and depends on nothing."""
+        for ticket, _ in replies:
+            self._deliver(ticket, failure)
 
     def _release(self) -> None:
         mark = self.partition.high_watermark
@@ -262,15 +271,21 @@ class Shard(Generic[M]):
 
     def _replay(self, buffer: bytes, offset: int) -> int:
         """Replay the whole batches in a piece of the log; the offset to go on from."""
-        view = memoryview(buffer)
-        for header in batches.headers(view):
-            if header.next_offset <= offset:
-                continue
-            if not header.is_control:
-                for record in records.iterate(view[header.position : header.position + header.length]):
-                    if record.offset >= offset and record.key is not None:
-                        self._replay_one(record.key, record.value)
-            offset = header.next_offset
+        view, position, begun = memoryview(buffer), 0, offset
+        while position + batches.HEADER_SIZE <= len(view):
+            header = batches.header_at(view, position)
+            following = position + header.length
+            if following > len(view):
+                break
+            if header.next_offset > offset:
+                if not header.is_control:
+                    for record in records.iterate(view[position:following]):
+                        if record.offset >= offset and record.key is not None:
+                            self._replay_one(record.key, record.value)
+                offset = header.next_offset
+            position = following
+        if offset == begun:
+            raise WireError(f"no whole batch at offset {offset}")
         return offset
 
     def _replay_one(self, key: bytes, value: bytes | None) -> None:
@@ -300,11 +315,3 @@ class Shard(Generic[M]):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _failed(ticket: int | None, replies: Sequence[Reply], failure: Refused) -> tuple[Reply, ...]:
-    """The append failed: whoever would have been answered now, and whoever asked, hears of it."""
-    tickets = dict.fromkeys(reply.ticket for reply in replies)
-    if ticket is not None:
-        tickets[ticket] = None
-    return tuple(Reply(one, failure) for one in tickets)
