@@ -2,8 +2,8 @@
 
 ``append`` is the broker's hottest function. A batch that is as batches usually are passes one chain of comparisons on
 its header, its CRC and its producer's window, is stamped in place and written; everything else goes through
-``_prepare``, which asks ``state/acceptance.py`` in Kafka's order and has ``runtime/rewriting.py`` change the batch if the
-topic wants that. Both ways end in the same few lines.
+``_prepare``, which asks ``state/acceptance.py`` in Kafka's order and has ``runtime/rewriting.py`` change the batch if
+the topic wants that. Both ways end in the same few lines.
 
 Marks: ``high_watermark`` (consumers may read below it), ``last_stable_offset`` (read_committed may), ``durable_end``
 (acks=1 may be answered below it: the log's end, unless ``flush.messages`` makes answers wait for a sync).
@@ -175,7 +175,8 @@ class Partition:
         self.configure(topic_config)
 
     def __repr__(self) -> str:
-        return f"<Partition {self.topic}-{self.index} {self.log.start_offset}..{self.high_watermark}..{self.log.end_offset}>"
+        log = self.log
+        return f"<Partition {self.topic}-{self.index} {log.start_offset}..{self.high_watermark}..{log.end_offset}>"
 
     # -- what changes it from outside --------------------------------------------------------------------------------
 
@@ -361,7 +362,7 @@ class Partition:
         return _new(Appended, (base, end - 1, now if self._append_time else -1, log.start_offset))
 
     def append_own(self, batch: bytes | bytearray, now: int) -> int:
-        """A coordinator's records: its own batch, whole and right. Its base offset; StorageFailed if it isn't written."""
+        """A coordinator's records, one whole batch. Its base offset; StorageFailed if it isn't written."""
         if not self.leads:
             raise StorageFailed(self.log.directory, NOT_LEADER.detail)
         log = self.log

@@ -85,7 +85,7 @@ def judge_size(header: BatchHeader, limits: Limits) -> Refused | None:
     if header.length > limits.size_max:
         return Refused(
             ErrorCode.MESSAGE_TOO_LARGE,
-            f"The record batch size is {header.length} bytes which exceeds the maximum configured value of {limits.size_max}",
+            f"The record batch has {header.length} bytes, max.message.bytes allows {limits.size_max}",
         )
     return None
 
