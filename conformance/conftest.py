@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import os
 import pathlib
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,7 +20,7 @@ from conformance import brokers
 from conformance.clients import CLIENTS, Admin, Client, available, client as make_client
 
 HERE = pathlib.Path(__file__).parent
-SETTINGS = {"auto.create.topics.enable": "false", "log.retention.check.interval.ms": "1000"}
+SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}
 left_out: dict[str, list[str]] = {}
 counter = itertools.count()
 
@@ -43,8 +44,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     # Stock clients are judged by what they send, not by the warnings of their own code.
-    config.addinivalue_line("filterwarnings", "ignore")
+    config.known_args_namespace.pythonwarnings = ["ignore"]
     config.addinivalue_line("markers", "ours: judges only our broker: promises that Apache Kafka doesn't make")
+
+
+def pytest_unconfigure() -> None:
+    warnings.simplefilter("ignore")  # sockets that clients left to the collector are theirs too
 
 
 def kinds(config: pytest.Config) -> list[str]:

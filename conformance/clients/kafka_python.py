@@ -146,7 +146,7 @@ class Admin:
     def __init__(self, bootstrap: str) -> None:
         from kafka import KafkaAdminClient
 
-        self.inner = KafkaAdminClient(bootstrap_servers=bootstrap, metrics_enabled=False)
+        self.inner = KafkaAdminClient(bootstrap_servers=bootstrap)
 
     def ask(self, method: str, *args: Any, **kw: Any) -> Any:
         from kafka.errors import KafkaError
