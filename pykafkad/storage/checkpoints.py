@@ -21,6 +21,8 @@ def _encode(lines: list[str]) -> bytes:
 
 
 def _decode(data: bytes) -> list[list[str]]:
+    if not data:  # Kafka makes the file before there is anything to say
+        return []
     try:
         lines = data.decode().split("\n")
         if lines[0] != "0":

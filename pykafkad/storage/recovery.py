@@ -273,13 +273,15 @@ class _Loader:
 
     def read_epochs(self, found: set[str], segments: list[Segment]) -> tuple[Epochs, bool]:
         """The checkpoint, and whether it can be trusted; an unreadable one is built anew from the batches."""
+        written = any(segment.size for segment in segments)
         if names.LEADER_EPOCHS not in found:
-            return Epochs(), not any(segment.size for segment in segments)
+            return Epochs(), not written
         try:
-            return Epochs(decode_epochs(self.disk.read(f"{self.place.directory}/{names.LEADER_EPOCHS}"))), True
+            epochs = Epochs(decode_epochs(self.disk.read(f"{self.place.directory}/{names.LEADER_EPOCHS}")))
         except CorruptCheckpoint as error:
             self.notes.append(f"{names.LEADER_EPOCHS}: {error}; reading epochs from the log")
             return Epochs(), False
+        return epochs, bool(epochs.entries) or not written
 
 
 def load_producers(

@@ -49,7 +49,13 @@ def open_log(
     **config: Any,
 ) -> PartitionLog:
     return directory.open_log(
-        topic, partition, topic_id, TopicConfig(**config), producers or NoProducers(), now, lazy=lazy
+        topic,
+        partition,
+        topic_id,
+        TopicConfig(**config),
+        NoProducers() if producers is None else producers,
+        now,
+        lazy=lazy,
     )
 
 
