@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from kafkawire.errors import ErrorCode
 from pykafkad.cli.client import Client, Unreachable, by_leader, check
@@ -56,19 +58,51 @@ def run(args: argparse.Namespace) -> int:
     with Client(args.bootstrap_server) as client:
         output = Output(LinePrinter.of(pairs(args.property, "--property")), args.max_messages)
         isolation = ISOLATION[args.isolation_level]
-        until = patience(client, args.timeout_ms, output)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            if args.group:
-                consume_as_member(client, args, names[0], output, isolation, until)
-            else:
-                consume_alone(client, args, names[0], output, isolation, until)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.stdout.flush()
-            print(f"{output.count} records", file=sys.stderr)
+        with Stop() as stop:
+            go_on = patience(client, args.timeout_ms, output, stop)
+            try:
+                if args.group:
+                    consume_as_member(client, args, names[0], output, isolation, go_on, stop)
+                else:
+                    consume_alone(client, args, names[0], output, isolation, go_on)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.stdout.flush()
+                print(f"{output.count} records", file=sys.stderr)
     return 0
+
+
+class Stop:
+    """Ctrl-C and SIGTERM: between a record's line and its place in ``positions`` nothing may come, so they are only
+    noted, and looked at after each Fetch. What may take long, and a second Ctrl-C, is interrupted at once.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._at_once = False
+        self._before: list[Any] = []
+
+    def __enter__(self) -> Stop:
+        self._before = [signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip((signal.SIGINT, signal.SIGTERM), self._before, strict=True):
+            signal.signal(number, handler)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        self._at_once = True
+        try:
+            yield
+        finally:
+            self._at_once = False
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if self.asked or self._at_once:
+            raise KeyboardInterrupt
+        self.asked = True
 
 
 class Output:
@@ -88,13 +122,13 @@ class Output:
         self.count += 1
 
 
-def patience(client: Client, timeout_ms: int | None, output: Output) -> Callable[[], bool]:
+def patience(client: Client, timeout_ms: int | None, output: Output, stop: Stop) -> Callable[[], bool]:
     """A function that says whether to go on: not when nothing came for ``timeout_ms``."""
     seen, since = 0, client.now
 
     def go_on() -> bool:
         nonlocal seen, since
-        if output.full:
+        if output.full or stop.asked:
             return False
         if output.count != seen:
             seen, since = output.count, client.now
@@ -127,7 +161,13 @@ def consume_alone(
 
 
 def consume_as_member(
-    client: Client, args: argparse.Namespace, name: str, output: Output, isolation: int, go_on: Callable[[], bool]
+    client: Client,
+    args: argparse.Namespace,
+    name: str,
+    output: Output,
+    isolation: int,
+    go_on: Callable[[], bool],
+    stop: Stop,
 ) -> None:
     client.topic(name)
     member = Membership(client, args.group, name)
@@ -138,7 +178,8 @@ def consume_as_member(
     try:
         while go_on():
             if stale:
-                positions = starting_positions(client, args, member)
+                with stop.at_once():
+                    positions = starting_positions(client, args, member)
                 leaders = client.leaders([name])
             if positions:
                 leaders = advance(client, positions, leaders, output, isolation, args)
