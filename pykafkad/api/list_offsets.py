@@ -1,7 +1,8 @@
 """ListOffsets (API key 2): offsets by time, and by the special times below zero.
 
 v2  isolation level.   v4  leader epochs.   v6  flexible.   v7  −3, the record with the greatest timestamp.
-v8  −4, the earliest that is stored here.   v9  −5, the last one in tiered storage.   v11  −6, the first that waits for it.
+v8  −4, the earliest that is stored here.   v9  −5, the last one in tiered storage.
+v11  −6, the earliest one that waits for tiered storage.
 
 Without tiered storage "here" is everywhere: −4 is the log's start and −5 and −6 are nowhere.
 """

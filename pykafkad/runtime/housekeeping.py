@@ -23,7 +23,7 @@ class Calendar:
         self._stopped = False
 
     def every(self, interval_ms: int, fn: Work, *, first_ms: int | None = None) -> Callable[[], None]:
-        """Call ``fn`` every so often, first after ``first_ms`` (default: an interval). Returns what takes it out again."""
+        """Call ``fn`` every so often, first after ``first_ms`` or one interval. Returns what takes it out again."""
         entry = self._next
         self._next += 1
         loop = asyncio.get_running_loop()
