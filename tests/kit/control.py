@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from kafkawire import codec
 from pykafkad import api
 from pykafkad.api.call import Call, Peer
 from pykafkad.cluster.image import ClusterImage
@@ -68,12 +69,19 @@ class Control:
         return _Call(self, peer, key, version)
 
     async def ask(self, request: Any, version: int, *, key: int, listener: str = "PLAINTEXT") -> Any:
-        """What the handler answers."""
+        """The answer as a client of this version reads it; the request as the broker reads it."""
         handler = api.load(key)
         assert handler is not None
         assert handler.min_version <= version <= handler.max_version, version
-        result = handler.handle(self.call(key, version, listener), request)
-        return await result if isinstance(result, Awaitable) else result
+        arrived = codec.decode(type(request), version, _bytes(codec.encode(request, version)))
+        result = handler.handle(self.call(key, version, listener), arrived)
+        if isinstance(result, Awaitable):
+            result = await result
+        return codec.decode(type(result), version, _bytes(codec.encode(result, version)))
+
+
+def _bytes(pieces: Any) -> bytes:
+    return pieces if isinstance(pieces, bytes | bytearray) else b"".join(pieces)
 
 
 class _Call(Call):
