@@ -136,6 +136,4 @@ def answer_to_any_version(key: int) -> tuple[Any, int] | None:
     """The response, and its version, of an API that answers even to versions that it doesn't serve (ApiVersions)."""
     if key != API_VERSIONS:
         return None
-    from pykafkad.api import api_versions
-
-    return api_versions.unsupported(), 0
+    return import_module("pykafkad.api.api_versions").unsupported(), 0
