@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
+_NO_APPEND_YET = -2  # in place of the epoch of the last append: sends the first one through the slow path
 _MARKING = threading.Lock()  # held for two assignments only, so one for all logs
 
 TimestampOffset = tuple[int, int, int]
@@ -88,14 +89,14 @@ class PartitionLog:
         self.start_offset = loaded.start_offset
         self.end_offset = loaded.end_offset
         self.recovery_point = loaded.recovery_point
-        self._epoch = loaded.epochs.latest
+        self._epoch = _NO_APPEND_YET
         self._segments = loaded.segments
         self._active = loaded.segments[-1]
         self._deleted: list[tuple[int, str]] = []
         self._truncations = 0
         self._closed = False
         self._unmade = unmade
-        self._directory_dirty = unmade
+        self._directory_dirty = False
         self._jitter_ms = 0
         self.topic_config = topic_config
 
@@ -189,6 +190,7 @@ class PartitionLog:
         """Before the write: an epoch that nothing was written under is cut off again, the other way round it is
         lost.
         """
+        self._directory_dirty = True
         changed = False
         for batch in batches:
             changed |= self.epochs.assign(batch.leader_epoch, batch.base_offset)
@@ -216,7 +218,6 @@ class PartitionLog:
         metadata = self.place.disk.open(f"{self.place.directory}/{names.PARTITION_METADATA}", create=True)
         metadata.append(encode_partition_metadata(self.topic_id))  # opening the log mends it if a crash leaves it torn
         self._unmade = False
-        self._directory_dirty = True
 
     # -- read ------------------------------------------------------------------------------------------------------
 
@@ -366,6 +367,7 @@ class PartitionLog:
             self._active = segment = self._segments[-1]
             segment.durable = False
             self.end_offset = segment.truncate_to(offset)
+            self._directory_dirty = True  # until the cut is synced, too, a crash may bring back what was cut off
             self._epoch = self._forget_epochs()
             self._reload_producers()
         except (OSError, CorruptSegment, CorruptIndex) as error:
@@ -480,19 +482,20 @@ class PartitionLog:
         truncations = self._truncations
         end = self.end_offset
         upto = end if upto is None else min(upto, end)
-        if not end or (upto <= self.recovery_point and not self._directory_dirty):
+        dirty = self._directory_dirty
+        if upto <= self.recovery_point and not dirty:
             return
         segments = tuple(self._segments)
         try:
             for number, segment in enumerate(segments):
-                following = segments[number + 1].base_offset if number + 1 < len(segments) else end
-                if segment.base_offset >= upto or segment.durable or not segment.size:
+                if segment.durable or (segment.base_offset >= upto and not dirty):
                     continue
-                if number + 1 < len(segments) or self._closed:
-                    self._sync(segment, following)
-                elif following > self.recovery_point:
+                closed = number + 1 < len(segments)
+                if closed or self._closed:
+                    self._sync(segment, segments[number + 1].base_offset if closed else end)
+                elif dirty or end > self.recovery_point:
                     self._sync(segment, None)
-            if self._directory_dirty and not self._unmade:
+            if dirty and not self._unmade:
                 self._directory_dirty = False
                 try:
                     self._sync_directory()
@@ -528,7 +531,7 @@ class PartitionLog:
                         disk.fsync(name)
                 segment.durable = True
         except FileNotFoundError:
-            if segment in self._segments:  # else retention took it away in the meantime
+            if segment in self._segments and segment.size:  # else retention took it, or it was never written
                 raise
 
     def _sync_directory(self) -> None:
@@ -541,8 +544,8 @@ class PartitionLog:
 
     @property
     def dirty(self) -> bool:
-        """Whether closing it has anything to sync."""
-        return self.end_offset > 0 and (self.recovery_point < self.end_offset or self._directory_dirty)
+        """Whether closing it has anything to write or sync."""
+        return self.recovery_point < self.end_offset or self._directory_dirty or self._epoch != _NO_APPEND_YET
 
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.

@@ -182,7 +182,8 @@ class Segment:
         if last is not None and (last[0] < self.base_offset or not 0 < last[1] < self.size):
             raise CorruptIndex(self.offsets.path)
         newest = self.times.last()
-        if newest is not None and (newest[1] < self.base_offset or newest[0] < 0):
+        unwritten = newest == (0, self.base_offset) and len(self.times) > 1  # zeros, as preallocated or never synced
+        if newest is not None and (newest[1] < self.base_offset or newest[0] < 0 or unwritten):
             raise CorruptIndex(self.times.path)
 
     # -- writing ---------------------------------------------------------------------------------------------------

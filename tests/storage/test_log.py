@@ -337,8 +337,8 @@ def test_reads_agree_with_a_list(batches: list[tuple[int, int]], interval: int, 
     log = open_log(open_dir(MemoryDisk()), internal_segment_bytes=2_000, index_interval_bytes=interval)
     model: list[tuple[int, int, int]] = []  # first offset, last offset, length
     for count, size in batches:
-        for header in append(log, batch(count, size=size)):
-            model.append((header.base_offset, header.last_offset, header.length))
+        made = append(log, batch(count, size=size))
+        model += [(header.base_offset, header.last_offset, header.length) for header in made]
     end = log.end_offset
     for _ in range(10):
         offset = data.draw(st.integers(0, end - 1))
