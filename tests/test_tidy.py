@@ -34,7 +34,6 @@ TASKS = {
     "pykafkad/net/dispatch.py",
     "pykafkad/runtime/admin.py",
     "pykafkad/runtime/metadata.py",
-    "pykafkad/runtime/producer_ids.py",
 }
 
 # Modules that people or tools run, so that no other module imports them; and, of a library, what we don't use yet.

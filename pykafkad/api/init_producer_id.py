@@ -15,7 +15,6 @@ from kafkawire.api import init_producer_id
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
-from pykafkad.logs import log
 
 if TYPE_CHECKING:
     from pykafkad.runtime.producer_ids import ProducerIds
@@ -45,9 +44,8 @@ def handle(call: Call, request: init_producer_id.Request) -> Response | asyncio.
 async def _after_next_block(ids: ProducerIds) -> Response:
     try:
         return Response(producer_id=await ids.next(), producer_epoch=0)
-    except Exception as error:
-        # Kafka's answer while a block is on its way; the producer asks again.
-        log.warning("no producer ids to be had", reason=repr(error))
+    except Exception:
+        # Already in the log, once for all who wait. Kafka's answer while a block is on its way; the producer asks again.
         return _refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 
+from pykafkad.runtime.tasks import Tasks
+
 BLOCK_SIZE = 1000
 
 
@@ -15,6 +17,7 @@ class ProducerIds:
     def __init__(self, next_block: Callable[[int], Awaitable[range]]) -> None:
         self._next_block = next_block
         self._left: Iterator[int] = iter(())
+        self._tasks = Tasks()
         self._fetching: asyncio.Task[None] | None = None
 
     def at_hand(self) -> int | None:
@@ -25,7 +28,7 @@ class ProducerIds:
         """The next id, after a new block has come if need be; all who wait share one request for it."""
         while (producer_id := self.at_hand()) is None:
             if self._fetching is None:
-                self._fetching = asyncio.get_running_loop().create_task(self._fetch())
+                self._fetching = self._tasks.start("next block of producer ids", self._fetch())
             # Shielded: one caller that goes away must not take the block away from the others.
             await asyncio.shield(self._fetching)
         return producer_id
