@@ -50,6 +50,7 @@ class PartitionLog:
         "_deleted",
         "_directory_dirty",
         "_epoch",
+        "_folder_dirty",
         "_index_interval",
         "_jitter_ms",
         "_segment_bytes",
@@ -96,7 +97,8 @@ class PartitionLog:
         self._truncations = 0
         self._closed = False
         self._unmade = unmade
-        self._directory_dirty = False
+        # Names that may not be durable: of files in the folder, and of the folder itself.
+        self._directory_dirty = self._folder_dirty = loaded.names_unsynced
         self._jitter_ms = 0
         self.topic_config = topic_config
 
@@ -218,6 +220,7 @@ class PartitionLog:
         metadata = self.place.disk.open(f"{self.place.directory}/{names.PARTITION_METADATA}", create=True)
         metadata.append(encode_partition_metadata(self.topic_id))  # opening the log mends it if a crash leaves it torn
         self._unmade = False
+        self._folder_dirty = True
 
     # -- read ------------------------------------------------------------------------------------------------------
 
@@ -541,6 +544,9 @@ class PartitionLog:
             if disk.exists(path):
                 disk.fsync(path)
         disk.sync_directory(self.place.directory)
+        if self._folder_dirty:
+            disk.sync_directory(self.place.log_dir)
+            self._folder_dirty = False
 
     @property
     def dirty(self) -> bool:

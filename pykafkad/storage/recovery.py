@@ -59,6 +59,8 @@ class Loaded:
     recovery_point: int
     epochs: Epochs
     epochs_changed: bool = False
+    names_unsynced: bool = False
+    """Whether files may have been created that a power cut could still take away."""
     notes: list[str] = field(default_factory=list)
     """What was not as a clean shutdown leaves it, one line each, for the log."""
 
@@ -122,6 +124,7 @@ class _Loader:
             end if clean else min(recovery_point, end),
             epochs,
             epochs.entries != before or not trusted,
+            not clean,
             self.notes,
         )
 
