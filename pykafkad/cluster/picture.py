@@ -42,7 +42,6 @@ class _Drawing:
         self.revisions: dict[str, int] = dict(image.revisions)
 
     def put(self, key: str, entry: Entry) -> None:
-        self.revisions[key] = entry.revision
         if key.startswith(keys.TOPICS):
             self._put_topic(key, keys.read_topic(entry.value))
         elif key.startswith(keys.PARTITIONS):
@@ -58,13 +57,14 @@ class _Drawing:
             self.controller_id = keys.read(entry.value)["broker"]
         elif key == keys.FEATURES:
             self.features = keys.read(entry.value)
+        self.revisions[key] = entry.revision
 
     def _put_topic(self, key: str, topic: TopicImage) -> None:
         old = self.topics.get(topic.name)
         if old is not None and old.id == topic.id:
             # Grown: the partitions that were there keep their state.
             topic = TopicImage(topic.name, topic.id, old.partitions + topic.partitions[len(old.partitions) :])
-        else:
+        elif key in self.revisions:  # deleted and made again, perhaps under a name that differs by a dot
             self._drop_topic(key)
         self.topics[topic.name] = topic
         self.topic_names[topic.id] = topic.name

@@ -73,6 +73,12 @@ def test_a_topic_made_again_under_one_name_has_its_new_id_only() -> None:
     assert image.topic_by_id(ID_A) is None and image.topic_by_id(ID_B) is image.topic("a")
 
 
+def test_a_topic_made_again_with_dots_takes_the_others_place() -> None:
+    other = {keys.topic("b_x"): keys.write_topic("b_x", ID_A, [(1,)])}
+    image = image_of(changes(1, B), changes(2, other))
+    assert list(image.topics) == ["b_x"] and image.topic_by_id(ID_B) is None
+
+
 def test_configs_brokers_controller_and_cluster_id() -> None:
     puts = {
         keys.config(TOPIC, "a"): keys.write({"retention.ms": "5"}),
