@@ -35,16 +35,16 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
 
     for one in topics:
         name, topic_id = one.name, one.topic_id
-        handle_ = name if name is not None else topic_id
+        asked = name if name is not None else topic_id
         if name is not None and topic_id != ZERO_UUID:
             message = "You may not specify both topic name and topic id."
             results.append(_answer(name, topic_id, ErrorCode.INVALID_REQUEST, message))
         elif name is None and topic_id == ZERO_UUID:
             message = "Neither topic name nor id were specified."
             results.append(_answer(None, ZERO_UUID, ErrorCode.INVALID_REQUEST, message))
-        elif repeated[handle_] > 1:
-            if handle_ not in told:
-                told.add(handle_)
+        elif repeated[asked] > 1:
+            if asked not in told:
+                told.add(asked)
                 message = f"Duplicate topic {'name' if name is not None else 'id'}."
                 results.append(_answer(name, topic_id, ErrorCode.INVALID_REQUEST, message))
         elif name is not None:

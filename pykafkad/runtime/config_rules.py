@@ -21,6 +21,10 @@ from pykafkad.errors import Refused
 MAX_VALUE_LENGTH = 32_767
 
 
+# Kafka opens and closes listeners at run time; here they stay as the broker was started.
+_FIXED_HERE = frozenset(("listeners", "listener.security.protocol.map"))
+
+
 class Op(IntEnum):
     SET = 0
     DELETE = 1
@@ -119,6 +123,11 @@ def _refuse_resource(image: ClusterImage, config: Config, resource_type: int, na
     return None
 
 
+def changeable(setting: Setting) -> bool:
+    """Whether a broker setting can change at run time."""
+    return setting.update is not Update.READ_ONLY and setting.key not in _FIXED_HERE
+
+
 def refuse_broker_id(name: str, node_id: int) -> Refused | None:
     """A broker answers for its own configs only."""
     if not re.fullmatch(r"-?[0-9]{1,10}", name):
@@ -180,7 +189,7 @@ def _refuse_broker_key(key: str, setting: Setting | None, name: str) -> Refused 
     reason = ""
     if setting is None:
         return None  # a plugin's, or from a newer broker: kept as it is
-    if setting.update is Update.READ_ONLY:
+    if not changeable(setting):
         reason = f"Cannot update these configs dynamically: [{key}]"
     elif key.startswith(("ssl.", "sasl.")):
         reason = (

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-from pykafkad.config import Config, GroupConfig, Setting, TopicConfig, Update
+from pykafkad.config import Config, GroupConfig, Setting, TopicConfig
 from pykafkad.config.metrics import ClientMetricsConfig
 from pykafkad.config.setting import Settings
 from pykafkad.config.topics import server_value
+from pykafkad.runtime.config_rules import changeable
 
 
 class Source(IntEnum):
@@ -98,7 +99,7 @@ def broker(config: Config, wanted: Collection[str] = ()) -> list[Shown]:
         value = setting.text(getattr(config, setting.name))
         if value is None and synonyms and not setting.sensitive:
             value = setting.text(server_value(config, synonyms[0].key))
-        shown.append(_shown(setting, value, synonyms, setting.update is Update.READ_ONLY))
+        shown.append(_shown(setting, value, synonyms, not changeable(setting)))
     given = {**config.static, **config.dynamic_default, **config.dynamic_own}
     others = sorted(given.keys() - Config.SETTINGS.keys())
     shown.extend(_of_unknown_type(config, key) for key in others if not wanted or key in wanted)
@@ -118,7 +119,7 @@ def brokers_default(overrides: Mapping[str, str], wanted: Collection[str] = ()) 
         else:
             value = None if setting.sensitive else overrides[key]
             entry = Synonym(key, value, Source.DYNAMIC_DEFAULT_BROKER)
-            shown.append(_shown(setting, value, [entry], setting.update is Update.READ_ONLY))
+            shown.append(_shown(setting, value, [entry], not changeable(setting)))
     return shown
 
 

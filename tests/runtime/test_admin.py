@@ -222,10 +222,11 @@ ALTERATIONS = [
     (change(TOPIC, "t", ("cleanup.policy", Op.APPEND, "x")), "INVALID_CONFIG", "Invalid value x for configuration"),
     (change(TOPIC, "t", ("retention.ms", 0, "1" * 40_000)), "INVALID_CONFIG", "too long"),
     (change(BROKER, "1", ("num.partitions", 0, "5")), "INVALID_REQUEST", "Cannot update these configs dynamically"),
+    (change(BROKER, "1", ("listeners", 0, "PLAINTEXT://:1")), "INVALID_REQUEST", "Cannot update these configs"),
     (change(BROKER, "1", ("log.retention.ms", 0, "x")), "INVALID_REQUEST", "Not a number"),
     (change(BROKER, "2", ("log.retention.ms", 0, "5")), "INVALID_REQUEST", "Unexpected broker id"),
     (change(BROKER, "x", ("log.retention.ms", 0, "5")), "INVALID_REQUEST", "must be an integer"),
-    (change(BROKER, "", ("listeners", 0, "PLAINTEXT://:1")), "INVALID_REQUEST", "broker id must be specified"),
+    (change(BROKER, "", ("cordoned.log.dirs", 0, "*")), "INVALID_REQUEST", "broker id must be specified"),
     (change(BROKER, "1", ("ssl.keystore.password", 0, "5")), "INVALID_REQUEST", "per-listener"),
     (change(GROUP, "", ("consumer.session.timeout.ms", 0, "50000")), "INVALID_REQUEST", "Default group"),
     (
