@@ -18,6 +18,7 @@ from pykafkad.storage.pool import Pool
 
 OFFSET_ENTRY = Struct(">ii")
 TIME_ENTRY = Struct(">qi")
+TXN_ENTRY = Struct(">hqqqq")  # version 0, producer id, first and last offset, last stable offset
 SAVE_AFTER = 512
 """Entries kept in memory before they are written: half a write per megabyte, 8 KB at most."""
 
@@ -225,3 +226,15 @@ class TimeIndex:
         self._saved = saved
         if self.disk.exists(self.path):
             self.disk.open(self.path).truncate(saved * TIME_ENTRY.size)
+
+
+def truncate_transactions(disk: Disk, path: str, offset: int) -> None:
+    """Forget the aborted transactions of a ``.txnindex`` that reach to ``offset`` or beyond."""
+    if disk.exists(path):
+        file = disk.open(path)
+        data = file.pread(file.size, 0)
+        keep = 0
+        while keep + TXN_ENTRY.size <= len(data) and TXN_ENTRY.unpack_from(data, keep)[3] < offset:
+            keep += TXN_ENTRY.size
+        if keep < len(data):
+            file.truncate(keep)

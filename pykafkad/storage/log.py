@@ -335,15 +335,15 @@ class PartitionLog:
         place = self.place
         if self._unmade:
             self._make()
-        if not old.size:  # nothing in it yet, but its offsets would not reach: it goes
-            self._rename_deleted([old], now)
-            self._segments.remove(old)
-        else:
+        if old.size:
             old.seal()
             snapshot = encode(self.producers.snapshot())
             place.disk.replace(place.path(base, names.SNAPSHOT), snapshot, sync=False)
         segment = Segment(place, base, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes)
         segment.file.truncate(0)  # its name tells where the log ends, so it is there at once
+        if not old.size:  # nothing in it yet, but its offsets would not reach: it goes
+            self._rename_deleted([old], now)
+            self._segments = self._segments[:-1]
         self._segments = [*self._segments, segment]
         self._active = segment
         self._directory_dirty = True
@@ -581,6 +581,7 @@ class PartitionLog:
     def abandon(self) -> None:
         """Let go of all files as they are: the log is being deleted, or its disk has failed."""
         self._closed = True
+        self._truncations += 1  # a flush that is under way meets renamed files: no failure
         for segment in self._segments:
             segment.close()
 

@@ -47,7 +47,7 @@ def directory_name(topic: str, partition: int) -> str:
 def partition_of(directory: str) -> tuple[str, int] | None:
     """Topic and partition behind a folder's name: split at the last '-'."""
     topic, dash, digits = directory.rpartition("-")
-    if not dash or not topic or not digits.isascii() or not digits.isdigit():
+    if not dash or not topic or not digits.isascii() or not digits.isdigit() or digits != str(int(digits)):
         return None
     return topic, int(digits)
 

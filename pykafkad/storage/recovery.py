@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kafkawire.batches import BatchHeader, crc_ok
+from crc32c import crc32c
+
+from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
 from pykafkad.model import ProducerEntry
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
@@ -247,10 +249,13 @@ class _Loader:
         end = segment.base_offset
         position = 0
         reason = ""
+        whole, view = b"", memoryview(b"")
         try:
             for header, chunk, at in segment.batches():
-                if not crc_ok(chunk, header._replace(position=at)):
-                    reason = "wrong CRC"
+                if chunk is not whole:
+                    whole, view = chunk, memoryview(chunk)
+                if header.magic != MAGIC or crc32c(view[at + CRC_FROM : at + header.length]) != header.crc:
+                    reason = f"magic {header.magic}" if header.magic != MAGIC else "wrong CRC"
                 elif header.base_offset < end or header.last_offset - segment.base_offset > RELATIVE_MAX:
                     reason = f"offset {header.base_offset} where {end} or more was due"
                 if reason:
@@ -267,6 +272,7 @@ class _Loader:
         if reason:
             self.notes.append(f"cut {segment.size - position} bytes at {segment.path}:{position}: {reason}")
             segment.cut(position)
+            segment.truncate_transactions(end)
         if position == 0:
             segment.first_timestamp = -1
         segment.seal()
@@ -334,5 +340,5 @@ def load_producers(
             continue
         position = segment.position_of(since) if since > segment.base_offset else 0
         for header, chunk, at in segment.batches(position):
-            control = chunk[at : at + header.length] if header.attributes & 0x20 else None
-            producers.replay(header, control)
+            if header.producer_id >= 0:
+                producers.replay(header, chunk[at : at + header.length] if header.attributes & CONTROL else None)

@@ -14,15 +14,25 @@ from kafkawire.batches import HEADER_SIZE, BatchHeader, header_at
 from kafkawire.errors import WireError
 from pykafkad.storage import names
 from pykafkad.storage.disk import Buffer, Disk, File
-from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, CorruptIndex, OffsetIndex, TimeIndex
+from pykafkad.storage.indexes import (
+    OFFSET_ENTRY,
+    TIME_ENTRY,
+    CorruptIndex,
+    OffsetIndex,
+    TimeIndex,
+    truncate_transactions,
+)
 from pykafkad.storage.pool import Pool
 
 UNREAD = -2
 """A timestamp that the file knows and we have not looked up yet; -1 is none."""
 RELATIVE_MAX = 0x7FFF_FFFF
 
+_new = tuple.__new__
+
 _PEEK = Struct(">qi11xi")  # base offset, length of what follows it, last offset delta
 _LENGTH = Struct(">8xi")
+_HEADER = Struct(">qiibIhiqqqhii")
 _PREFIX = 12
 _NEAR = 4608  # what is read to find a batch: an index interval and some
 _FAR = 1024 * 1024  # what is read at once when a whole segment is walked
@@ -244,6 +254,7 @@ class Segment:
             self.cut(position)
         self.offsets.truncate(end)
         self.times.truncate(end)
+        self.truncate_transactions(end)
         last = self.offsets.last()
         self.since_index = self.size - last[1] if last else self.size
         self.indexes_full = False
@@ -251,6 +262,9 @@ class Segment:
         if position == 0:
             self.first_timestamp = -1
         return end
+
+    def truncate_transactions(self, offset: int) -> None:
+        truncate_transactions(self.place.disk, self.place.path(self.base_offset, names.TXN_INDEX), offset)
 
     def _remember_largest(self, position: int) -> None:
         """The time index knows the greatest timestamp up to its last entry; the headers behind that tell the rest."""
@@ -373,22 +387,26 @@ class Segment:
         file = self.file
         size = self.size
         chunk = b""
-        at = 0  # in the chunk, which begins at `position`
+        at = have = 0  # in the chunk, which begins at `position`
+        unpack = _HEADER.unpack_from
         while position + at < size:
-            if at + _PREFIX > len(chunk) or at + _PREFIX + _LENGTH.unpack_from(chunk, at)[0] > len(chunk):
-                position += at
-                at = 0
-                chunk = file.pread(min(_FAR, size - position), position)
-                length = _PREFIX + _LENGTH.unpack_from(chunk)[0] if len(chunk) >= _PREFIX else 0
-                if length < HEADER_SIZE or position + length > size:
-                    raise CorruptSegment(self.path, position, "half a batch" if length else "half a header")
-                if length > len(chunk):
-                    chunk = file.pread(length, position)
-            try:
-                header = header_at(chunk, at)
-            except WireError as error:
-                raise CorruptSegment(self.path, position + at, str(error)) from error
-            if header.length < HEADER_SIZE:
-                raise CorruptSegment(self.path, position + at, f"a batch of {header.length} bytes")
-            yield header._replace(position=position + at), chunk, at
-            at += header.length
+            if at + HEADER_SIZE <= have:
+                base, length, *rest = unpack(chunk, at)
+                length += _PREFIX
+                if at + length <= have:
+                    if length < HEADER_SIZE:
+                        raise CorruptSegment(self.path, position + at, f"a batch of {length} bytes")
+                    yield _new(BatchHeader, (position + at, base, length, *rest)), chunk, at
+                    at += length
+                    continue
+            position += at
+            at = 0
+            chunk = file.pread(min(_FAR, size - position), position)
+            length = _PREFIX + _LENGTH.unpack_from(chunk)[0] if len(chunk) >= _PREFIX else 0
+            if length < HEADER_SIZE or position + length > size:
+                raise CorruptSegment(self.path, position, "half a batch" if length else "half a header")
+            if length > len(chunk):
+                chunk = file.pread(length, position)
+            have = len(chunk)
+            if length > have:
+                raise CorruptSegment(self.path, position, "the file is shorter than it should be")

@@ -81,6 +81,7 @@ def test_names() -> None:
     assert names.offset_of("42.log", names.LOG) is None
     assert names.partition_of("a-b-7") == ("a-b", 7)
     assert names.partition_of("a-b") is None
+    assert names.partition_of("a-07") is None
     assert names.partition_of("t-0.0123456789abcdef0123456789abcdef-delete") is None
     deleted = names.deleted_directory_name("x" * 249, 100, bytes(16))
     assert len(deleted) == 255 and deleted.endswith(f"-100.{'0' * 32}-delete")

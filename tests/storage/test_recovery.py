@@ -303,7 +303,7 @@ def test_control_batches_reach_the_producers_whole() -> None:
     disk = MemoryDisk()
     log = open_log(open_dir(disk))
     append(log, batch(2))
-    data = bytearray(batch(1))
+    data = bytearray(batch(1, producer_id=7, producer_epoch=0))
     data[22] |= 0x30  # transactional, control
     append(log, bytes(data))
     disk.kill()
@@ -317,4 +317,4 @@ def test_control_batches_reach_the_producers_whole() -> None:
     stored.truncate(0)
     stored.append(whole)
     open_log(open_dir(disk), producers=Watching())
-    assert seen == [(0, None), (2, bytes(whole[position:]))]
+    assert seen == [(2, bytes(whole[position:]))]
