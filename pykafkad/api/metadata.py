@@ -25,6 +25,9 @@ from pykafkad.model import ZERO_UUID
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
 
+_VIEWS_MOST = 1000  # clients may reach a broker under any number of addresses
+
+_INVALID = int(ErrorCode.INVALID_REQUEST)
 _UNKNOWN = int(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 _UNKNOWN_ID = int(ErrorCode.UNKNOWN_TOPIC_ID)
 _NOT_AUTHORISED = int(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
@@ -32,44 +35,87 @@ _LEADER_NOT_AVAILABLE = int(ErrorCode.LEADER_NOT_AVAILABLE)
 _LISTENER_NOT_FOUND = int(ErrorCode.LISTENER_NOT_FOUND)
 
 
+class _View:
+    """One image as clients of one listener, address and age see it; what was said of a topic once is said again."""
+
+    __slots__ = ("brokers", "controller_id", "image", "old", "single", "topics")
+
+    def __init__(self, call: Call, image: ClusterImage, old: bool) -> None:
+        self.image = image
+        self.old = old
+        self.brokers = _brokers(call, image)
+        self.controller_id = _controller(image)
+        self.topics: dict[str, metadata.ResponseTopic] = {}
+        self.single: dict[str, metadata.Response] = {}  # whole answers to the commonest question
+
+    def topic(self, call: Call, request: metadata.Request, topic: TopicImage) -> metadata.ResponseTopic:
+        found = self.topics.get(topic.name)
+        if found is None:
+            found = self.topics[topic.name] = _describe(call, self.image, topic, self.old)
+        if not request.include_topic_authorized_operations:
+            return found
+        return metadata.ResponseTopic(
+            name=topic.name,
+            topic_id=topic.id,
+            is_internal=found.is_internal,
+            partitions=found.partitions,
+            topic_authorized_operations=authorised_operations(call, ResourceType.TOPIC, topic.name),
+        )
+
+
+def _view(call: Call, image: ClusterImage) -> _View:
+    key = (call.peer.listener, call.peer.local_address, call.version < 6)
+    views = image.memo.get(_View)
+    if views is None:
+        views = image.memo[_View] = {}
+    found: _View | None = views.get(key)
+    if found is None:
+        found = _View(call, image, call.version < 6)
+        if len(views) < _VIEWS_MOST:
+            views[key] = found
+    return found
+
+
 @handles(metadata.Request)
 def handle(call: Call, request: metadata.Request) -> metadata.Response | Coroutine[Any, Any, metadata.Response]:
     asked = request.topics
-    image = call.node.metadata.image
+    view = _view(call, call.node.metadata.image)
+    plain = not (request.include_topic_authorized_operations or request.include_cluster_authorized_operations)
+    if plain and asked is not None and len(asked) == 1 and asked[0].topic_id == ZERO_UUID:
+        name = asked[0].name
+        known = view.single.get(name) if name is not None else None
+        if known is not None and call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, name or ""):
+            return known
     if asked is None or (call.version == 0 and not asked):
-        return _response(call, request, image, _all_topics(call, request, image))
+        return _response(call, request, view, _all_topics(call, request, view))
     if call.version < 12 and any(topic.name is None or topic.topic_id != ZERO_UUID for topic in asked):
         return _invalid(asked)
     if any(topic.topic_id != ZERO_UUID for topic in asked):
-        return _response(call, request, image, [_by_id(call, request, image, topic.topic_id) for topic in asked])
+        return _response(call, request, view, [_by_id(call, request, view, topic.topic_id) for topic in asked])
     missing: list[str] = []
     topics = []
-    seen = set()
-    for topic in asked:
-        name = topic.name
-        if name in seen:
-            continue
-        seen.add(name)
+    for name in dict.fromkeys(topic.name for topic in asked):
         if name is None:
-            topics.append(metadata.ResponseTopic(error_code=int(ErrorCode.INVALID_REQUEST), name=None))
+            topics.append(metadata.ResponseTopic(error_code=_INVALID, name=None))
         elif not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, name):
             topics.append(metadata.ResponseTopic(error_code=_NOT_AUTHORISED, name=name))
-        elif (found := image.topics.get(name)) is None:
+        elif (found := view.image.topics.get(name)) is None:
             missing.append(name)
         else:
-            topics.append(_topic(call, request, image, found))
-    if not missing:
-        return _response(call, request, image, topics)
-    if call.node.config.auto_create_topics_enable and request.allow_auto_topic_creation:
-        return _with_created(call, request, topics, missing)
-    topics.extend(_missing(name) for name in missing)
-    return _response(call, request, image, topics)
+            topics.append(view.topic(call, request, found))
+    if missing:
+        if call.node.config.auto_create_topics_enable and request.allow_auto_topic_creation:
+            return _with_created(call, request, topics, missing)
+        topics.extend(_missing(name) for name in missing)
+    response = _response(call, request, view, topics)
+    if plain and len(topics) == 1 and not topics[0].error_code and topics[0].name is not None:
+        view.single[topics[0].name] = response
+    return response
 
 
 def _invalid(asked: Iterable[metadata.RequestTopic]) -> metadata.Response:
     """Ids were there before they meant anything: versions 10 and 11."""
-    error = int(ErrorCode.INVALID_REQUEST)
-    topics = [metadata.ResponseTopic(error_code=error, name=one.name or "", topic_id=one.topic_id) for one in asked]
+    topics = [metadata.ResponseTopic(error_code=_INVALID, name=one.name or "", topic_id=one.topic_id) for one in asked]
     return metadata.Response(topics=topics)
 
 
@@ -100,25 +146,25 @@ async def _with_created(
             wanted.append(NewTopic(name))
     if wanted:
         outcome.update(await admin.create_topics(wanted))
-    image = call.node.metadata.image
+    view = _view(call, call.node.metadata.image)
     for name in missing:
         made = outcome[name]
-        found = image.topics.get(name)
+        found = view.image.topics.get(name)
         if found is not None:  # made now, or by somebody who was faster
-            topics.append(_topic(call, request, image, found))
+            topics.append(view.topic(call, request, found))
             continue
         code = int(made.code) if isinstance(made, Refused) else _UNKNOWN
         topics.append(metadata.ResponseTopic(error_code=code, name=name, is_internal=is_internal(name)))
-    return _response(call, request, image, topics)
+    return _response(call, request, view, topics)
 
 
 def _response(
-    call: Call, request: metadata.Request, image: ClusterImage, topics: list[metadata.ResponseTopic]
+    call: Call, request: metadata.Request, view: _View, topics: list[metadata.ResponseTopic]
 ) -> metadata.Response:
     response = metadata.Response(
-        brokers=_brokers(call, image),
+        brokers=view.brokers,
         cluster_id=call.node.cluster_id,
-        controller_id=_controller(image),
+        controller_id=view.controller_id,
         topics=topics,
     )
     if request.include_cluster_authorized_operations and 8 <= call.version <= 10:
@@ -136,56 +182,31 @@ def _controller(image: ClusterImage) -> int:
 
 
 def _brokers(call: Call, image: ClusterImage) -> list[metadata.ResponseBroker]:
-    key = ("metadata.brokers", call.peer.listener, call.peer.local_address)
-    found: list[metadata.ResponseBroker] | None = image.memo.get(key)
-    if found is None:
-        found = []
-        for broker in image.brokers.values():
-            address = None if broker.fenced else advertised(call, broker.id)
-            if address is not None:
-                host, port = address
-                found.append(metadata.ResponseBroker(node_id=broker.id, host=host, port=port, rack=broker.rack))
-        if len(image.memo) < 1000:  # clients may reach a broker under any number of addresses
-            image.memo[key] = found
+    found = []
+    for broker in image.brokers.values():
+        address = None if broker.fenced else advertised(call, broker.id)
+        if address is not None:
+            host, port = address
+            found.append(metadata.ResponseBroker(node_id=broker.id, host=host, port=port, rack=broker.rack))
     return found
 
 
-def _all_topics(call: Call, request: metadata.Request, image: ClusterImage) -> list[metadata.ResponseTopic]:
+def _all_topics(call: Call, request: metadata.Request, view: _View) -> list[metadata.ResponseTopic]:
     """Every topic that the peer may know of."""
     return [
-        _topic(call, request, image, topic)
-        for topic in image.topics.values()
+        view.topic(call, request, topic)
+        for topic in view.image.topics.values()
         if call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, topic.name)
     ]
 
 
-def _by_id(call: Call, request: metadata.Request, image: ClusterImage, topic_id: bytes) -> metadata.ResponseTopic:
-    topic = image.topic_by_id(topic_id)
+def _by_id(call: Call, request: metadata.Request, view: _View, topic_id: bytes) -> metadata.ResponseTopic:
+    topic = view.image.topic_by_id(topic_id)
     if topic is None:
         return metadata.ResponseTopic(error_code=_UNKNOWN_ID, name=None, topic_id=topic_id)
     if not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, topic.name):
         return metadata.ResponseTopic(error_code=_NOT_AUTHORISED, name=None, topic_id=topic_id)
-    return _topic(call, request, image, topic)
-
-
-def _topic(call: Call, request: metadata.Request, image: ClusterImage, topic: TopicImage) -> metadata.ResponseTopic:
-    old = call.version < 6
-    memo = image.memo.get(("metadata.topics", call.peer.listener, old))
-    if memo is None:
-        memo = image.memo["metadata.topics", call.peer.listener, old] = {}
-    found: metadata.ResponseTopic | None = memo.get(topic.name)
-    if found is None:
-        found = memo[topic.name] = _describe(call, image, topic, old)
-    if request.include_topic_authorized_operations:
-        operations = authorised_operations(call, ResourceType.TOPIC, topic.name)
-        return metadata.ResponseTopic(
-            name=topic.name,
-            topic_id=topic.id,
-            is_internal=found.is_internal,
-            partitions=found.partitions,
-            topic_authorized_operations=operations,
-        )
-    return found
+    return view.topic(call, request, topic)
 
 
 def _describe(call: Call, image: ClusterImage, topic: TopicImage, old: bool) -> metadata.ResponseTopic:
