@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kafkawire.api.describe_groups import DescribedGroup, DescribedGroupMember, Request, Response
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
-from pykafkad.api.call import NOT_ASKED, Operation
+from pykafkad.api.call import Operation
 from pykafkad.api.grouping import Answer, authorised_operations, may, together
 from pykafkad.errors import Refused
 from pykafkad.state.groups.bodies import Described
@@ -47,11 +47,12 @@ def _describe(call: Call, group_id: str, operations: bool) -> DescribedGroup | a
                 )
                 for member in body.members
             ],
-            authorized_operations=authorised_operations(call, group_id) if operations else NOT_ASKED,
         )
         if not body.found and call.version >= SAYS_NOT_FOUND:
             group.error_code = ErrorCode.GROUP_ID_NOT_FOUND
             group.error_message = f"Group {group_id} not found."
+        elif operations:
+            group.authorized_operations = authorised_operations(call, group_id)
         return group
 
     if not may(call, Operation.DESCRIBE, group_id):

@@ -78,7 +78,7 @@ def _group_coordinator(call: Call, group_id: str) -> Coordinator:
 
 
 def _refused(key: str, code: ErrorCode) -> Coordinator:
-    return Coordinator(key=key, node_id=NOWHERE, host="", port=NOWHERE, error_code=code, error_message=code.message)
+    return Coordinator(key=key, node_id=NOWHERE, host="", port=NOWHERE, error_code=code)
 
 
 def _respond(call: Call, coordinators: list[Coordinator]) -> Response:
@@ -87,7 +87,8 @@ def _respond(call: Call, coordinators: list[Coordinator]) -> Response:
     only = coordinators[0]
     return Response(
         error_code=only.error_code,
-        error_message=only.error_message,
+        # Kafka says "NONE" here, and nothing at all in the batched form.
+        error_message=ErrorCode(only.error_code).message if only.error_code else "NONE",
         node_id=only.node_id,
         host=only.host,
         port=only.port,

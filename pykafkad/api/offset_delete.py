@@ -43,8 +43,6 @@ def handle(call: Call, request: Request) -> Answer:
             answers.append(answer)
             wanted.append(WantedOffset(asked.name, index))
         response.topics.append(ResponseTopic(name=asked.name, partitions=partitions))
-    if not wanted:
-        return response
 
     def respond(body: Any) -> Response:
         if isinstance(body, Refused):

@@ -50,7 +50,7 @@ def shard_of(groups: Groups, group: str) -> GroupShard:
         ("a", 97),
         ("hello", 99162322),
         ("polygenelubricants", -2147483648),
-        ("grüße", 98627939),
+        ("grüße", 0),
         ("𝄞x", 57026029),
     ],
 )

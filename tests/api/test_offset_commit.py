@@ -1,0 +1,120 @@
+"""OffsetCommit over all versions; who may commit when is in tests/scripts/groups."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from kafkawire import codec
+from kafkawire.api import offset_commit
+from kafkawire.errors import ErrorCode
+from tests.kit.broker import topic_id
+from tests.kit.coordination import GroupBroker
+from tests.kit.loop import run
+from tests.kit.members import codes_of, commit_request, deny, member, offsets_of
+
+
+@pytest.mark.parametrize("version", range(2, 10))
+def test_by_name(version: int) -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=2)
+        request = commit_request("g", ("t", 0, 5), ("t", 1, 6), ("t", 2, 7), ("none", 0, 1))
+        response = await broker.call(request, version)
+        assert codes_of(response) == [0, 0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]
+        assert await offsets_of(broker, "g") == {("t", 0): 5, ("t", 1): 6}
+        assert codec.encode(response, version)
+
+    run(main())
+
+
+def test_by_id() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        partition = offset_commit.RequestPartition(partition_index=0, committed_offset=5)
+        request = offset_commit.Request(
+            group_id="g",
+            topics=[
+                offset_commit.RequestTopic(topic_id=topic_id("t"), partitions=[partition]),
+                offset_commit.RequestTopic(topic_id=b"?" * 16, partitions=[partition]),
+            ],
+        )
+        response = await broker.call(request, 10)
+        assert codes_of(response) == [0, ErrorCode.UNKNOWN_TOPIC_ID]
+        assert [topic.topic_id for topic in response.topics] == [topic_id("t"), b"?" * 16]
+        assert await offsets_of(broker, "g") == {("t", 0): 5}
+
+    run(main())
+
+
+def test_a_member_commits_and_stays_alive_by_it() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        who, generation = await member(broker)
+        for offset in range(5):
+            await asyncio.sleep(8)
+            request = commit_request("g", ("t", 0, offset), member_id=who, generation=generation)
+            assert codes_of(await broker.call(request, 9)) == [0]
+
+    run(main())
+
+
+def test_metadata() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        long = await broker.call(commit_request("g", ("t", 0, 1), metadata="x" * 4097), 9)
+        assert codes_of(long) == [ErrorCode.OFFSET_METADATA_TOO_LARGE]
+        assert codes_of(await broker.call(commit_request("g", ("t", 0, 1), metadata="x" * 4096), 9)) == [0]
+        assert codes_of(await broker.call(commit_request("g", ("t", 0, 2), metadata=None), 9)) == [0]
+
+    run(main())
+
+
+def test_an_unknown_group_with_a_generation() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        request = commit_request("g", ("t", 0, 1), member_id="m", generation=3)
+        assert codes_of(await broker.call(request, 8)) == [ErrorCode.ILLEGAL_GENERATION]
+        assert codes_of(await broker.call(request, 9)) == [ErrorCode.GROUP_ID_NOT_FOUND]
+
+    run(main())
+
+
+def test_an_expiry_of_its_own() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        request = commit_request("g", ("t", 0, 1))
+        request.retention_time_ms = 1000
+        assert codes_of(await broker.call(request, 4)) == [0]
+        now = broker.clock.now_ms()
+        list(broker.groups.expire_offsets(now + 999))
+        assert await offsets_of(broker, "g") == {("t", 0): 1}
+        list(broker.groups.expire_offsets(now + 1000))
+        assert await offsets_of(broker, "g") == {}
+
+    run(main())
+
+
+def test_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1, u=1)
+        deny(monkeypatch, ("READ", "g"), ("READ", "u"), ("READ", "none"))
+        assert codes_of(await broker.call(commit_request("g", ("t", 0, 1)), 9)) == [
+            ErrorCode.GROUP_AUTHORIZATION_FAILED
+        ]
+        mixed = await broker.call(commit_request("h", ("t", 0, 1), ("u", 0, 1), ("none", 0, 1)), 9)
+        assert codes_of(mixed) == [0, ErrorCode.TOPIC_AUTHORIZATION_FAILED, ErrorCode.TOPIC_AUTHORIZATION_FAILED]
+
+    run(main())
+
+
+def test_nothing_to_commit_needs_no_coordinator() -> None:
+    async def main() -> None:
+        broker = GroupBroker(t=1)
+        assert (await broker.call(offset_commit.Request(group_id="g"), 9)).topics == []
+        assert codes_of(await broker.call(commit_request("g", ("none", 0, 1)), 9)) == [
+            ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        ]
+        assert codes_of(await broker.call(commit_request("g", ("t", 0, 1)), 9)) == [ErrorCode.NOT_COORDINATOR]
+
+    run(main())
