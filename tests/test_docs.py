@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pykafkad.config.document import document
-
-DOCS = Path(__file__).parents[1] / "docs"
+from docs.pages import stale
 
 
-def test_settings() -> None:
-    page = (DOCS / "settings.md").read_text()
-    assert page == document(), "run `make rewrite`, or python -m pykafkad.config.document > docs/settings.md"
+def test_generated_pages_are_current() -> None:
+    assert not stale(), "run `make docs`"
