@@ -39,6 +39,7 @@ def test_a_restart_forgets_nothing(tmp_path: Path) -> None:
     assert ask(first, "consume", "kept", "--group", "g", "--from-beginning", "--max-messages", "2") == "a\nb\n"
     stop(first)
     second = start(tmp_path)
+    assert ask(second, "groups", "describe", "g", "--state").split()[-2:] == ["Empty", "0"]
     assert ask(second, "consume", "kept", "--group", "g", "--from-beginning", "--max-messages", "1") == "c\n"
     stop(second)
 

@@ -333,9 +333,11 @@ class ClassicGroup:
         """A group record was written: by us a moment ago, or by whoever had this log before us."""
         live, phase = self.roster, self.phase
         if not value.members:
-            if live.members:
+            if isinstance(phase, Stable):
+                self.phase = Empty()  # from the log: the last member's leaving
+            elif live.members:
                 return  # the record that founds a group, and members are already coming
-            if not isinstance(phase, Empty):
+            elif not isinstance(phase, Empty):
                 self.move(Empty())
         elif isinstance(phase, (Completing, Stable)):
             self.move(Stable(unsynced=phase.unsynced))
