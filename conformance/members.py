@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 from conformance.brokers import ROOT
@@ -24,11 +25,13 @@ class Member:
 
     def __init__(self, name: str, bootstrap: str, group: str, topic: str, **options: object) -> None:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self.going = True
         self.process = subprocess.Popen(
             [sys.executable, "-m", "conformance.members", name, bootstrap, group, topic, json.dumps(options)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL if name != "debug" else None,
+            stderr=self.complaints,
             env=dict(os.environ) | {"PYTHONPATH": path},
             start_new_session=True,
         )
@@ -48,13 +51,18 @@ class Member:
 
     @property
     def assigned(self) -> Assignment:
+        if self.going and self.process.poll() is not None:
+            self.complaints.seek(0)
+            raise AssertionError("a member died:\n" + self.complaints.read()[-2000:].decode(errors="replace"))
         return self.history[-1] if self.history else frozenset()
 
     def kill(self) -> None:
+        self.going = False
         os.killpg(self.process.pid, signal.SIGKILL)  # the group: kcat is a child of its member
         self.process.wait()
 
     def leave(self) -> None:
+        self.going = False
         if self.process.poll() is None:
             self.process.terminate()
             try:

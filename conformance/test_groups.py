@@ -74,6 +74,7 @@ def test_cooperative_members_never_pause(
 def test_static_member_comes_back(client: Client, admin: Admin, topic: str, member: Callable[..., Member]) -> None:
     admin.create(topic, 4)
     first = member(instance="first", session_ms=30_000)
+    eventually(lambda: shared(topic, 4, [first]), "one has all")
     second = member(instance="second", session_ms=30_000)
     eventually(lambda: shared(topic, 4, [first, second]), "two share")
     group = f"group-{topic}"

@@ -80,7 +80,7 @@ def received(record: Any) -> Received:
 
 
 def strategies(name: str) -> list[Any]:
-    from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyPartitionAssignor
+    from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
     from kafka.coordinator.assignors.range import RangePartitionAssignor
     from kafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
@@ -88,7 +88,7 @@ def strategies(name: str) -> list[Any]:
         {
             "range": RangePartitionAssignor,
             "roundrobin": RoundRobinPartitionAssignor,
-            "cooperative-sticky": CooperativeStickyPartitionAssignor,
+            "cooperative-sticky": CooperativeStickyAssignor,
         }[name]
     ]
 
@@ -213,12 +213,11 @@ class Admin:
         return {p.partition: o.offset for p, o in found.items() if p.topic == topic and o.offset >= 0}
 
     def delete_group(self, group: str) -> None:
-        from kafka.errors import for_code
+        from kafka import errors
 
         outcome = self.ask("delete_groups", [group])[group]
-        if outcome not in ("OK", None, True) and not (isinstance(outcome, type) and outcome.errno == 0):
-            code = getattr(outcome, "errno", None)
-            raise Failed(code if code is not None else -1, f"{outcome} {for_code}")
+        if outcome != "OK":  # otherwise the name of the error's class
+            raise Failed(getattr(errors, str(outcome)).errno, str(outcome))
 
     def close(self) -> None:
         self.inner.close()

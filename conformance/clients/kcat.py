@@ -46,7 +46,9 @@ SENTENCES = {
 BETWEEN = b"\x1e\x1d\x1e|"
 AFTER_KEY = b"\x1f\x1d\x1f|"
 DELIVERED = re.compile(rb"Message delivered to partition (-?\d+) \(offset (-?\d+)\)")
-ASSIGNED = re.compile(r"rebalanced \(memberid .*?\): (assigned|revoked|incremental \w+): ?(.*)")
+EAGER = re.compile(r"rebalanced \(memberid .*?\): (assigned|revoked):? ?(.*)")
+COOPERATIVE = re.compile(r"rebalanced: incremental (assign|revoke).*? \(memberid .*?\): ?(.*)")
+OWNED = re.compile(r"(\S+) \[(\d+)\]")
 
 
 def missing() -> str | None:
@@ -190,6 +192,10 @@ def parse(stream: IO[bytes]) -> Received | None:
     return Received(topic.decode(), int(partition), int(offset), int(timestamp), key, value, pairs)
 
 
+def owned(said: str) -> set[tuple[str, int]]:
+    return {(topic, int(partition)) for topic, partition in OWNED.findall(said)}
+
+
 class Consumer:
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str], options: Mapping[str, Any]) -> None:
         words = ["kcat", "-b", bootstrap, "-u", "-f", FORMAT, "-X", f"auto.offset.reset={options.get('reset', 'earliest')}"]
@@ -231,17 +237,11 @@ class Consumer:
         assert self.process.stderr is not None
         for raw in self.process.stderr:
             line = raw.decode(errors="replace")
-            if found := ASSIGNED.search(line):
-                named = {(t, int(p)) for t, p in re.findall(r"(\S+) \[(\d+)\]", found[2])}
-                how = found[1]
-                if how == "assigned":
-                    self.assigned = named
-                elif how == "incremental assign":
-                    self.assigned = self.assigned | named
-                elif how == "revoked":
-                    self.assigned = set()
-                else:
-                    self.assigned = self.assigned - named
+            if found := EAGER.search(line):
+                self.assigned = owned(found[2]) if found[1] == "assigned" else set()
+            elif found := COOPERATIVE.search(line):
+                named = owned(found[2])
+                self.assigned = self.assigned | named if found[1] == "assign" else self.assigned - named
             elif "ERROR" in line:
                 self.errors.append(line)
 
