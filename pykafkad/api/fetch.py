@@ -33,7 +33,7 @@ _NO_SLICE = b""
 _NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 _NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
 _OTHER_TOPIC_ID = Refused(ErrorCode.INCONSISTENT_TOPIC_ID)
-_NO_ZSTD = Refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE)
+_NO_ISOLATION = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level")
 _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
 
 Data = fetch.PartitionData
@@ -51,6 +51,8 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Futur
         denied = False
     by_id = version >= 13
     wanted = _wanted(call, request.topics, by_id)
+    if not 0 <= request.isolation_level <= _COMMITTED:
+        return _refused_whole(call, request, wanted)
     resolved = call.node.fetch_sessions.resolve(
         request.session_id,
         request.session_epoch if version >= 7 else -1,
@@ -68,6 +70,16 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Futur
     if wait_ms <= 0 or job.urgent or job.size >= job.min_bytes or not job.partitions:
         return job.respond()
     return Poll(job.partitions, job.min_bytes - job.size, wait_ms, job.answer).future
+
+
+def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted]) -> fetch.Response:
+    """Kafka stumbles over an isolation level that doesn't exist, and says so of everything."""
+    job = _Fetch(call, request, Resolved(wanted.values(), None, False), -1, False)
+    for one in wanted.values():
+        job.refuse(one, "", _NO_ISOLATION, known=False)
+    response = job.respond()
+    response.error_code = int(_NO_ISOLATION.code)
+    return response
 
 
 def _wanted(call: Call, topics: list[fetch.Topic], by_id: bool) -> dict[Key, Wanted]:
@@ -108,6 +120,7 @@ class _Fetch:
         "replica",
         "resolved",
         "size",
+        "strangers",
         "urgent",
         "wanted",
     )
@@ -124,31 +137,32 @@ class _Fetch:
         self.min_bytes = min(request.min_bytes, self.max_bytes)
         self.partitions: list[Partition] = []
         self.data: list[tuple[Wanted, Data]] = []
+        self.strangers: list[tuple[Wanted, Data]] = []  # refused before a partition was found: told last, as Kafka does
         self.size = 0
         self.urgent = False  # an error, a divergence: not to be kept waiting
 
     def answer(self) -> fetch.Response:
         """After the wait: look again, and say what there is."""
-        self.partitions, self.data, self.size = [], [], 0
+        self.partitions, self.data, self.strangers, self.size = [], [], [], 0
         self.read()
         return self.respond()
 
     def read(self) -> None:
         node, call = self.call.node, self.call
         get, names, by_id = node.partitions.get, node.image.topic_names if self.by_id else {}, self.by_id
-        version, replica, committed, replies = call.version, self.replica, self.committed, self.data
+        replica, committed, replies = self.replica, self.committed, self.data
         room, first = self.max_bytes, True
         for wanted in self.wanted:
             topic = names.get(wanted.topic_id) if by_id else wanted.topic
             if topic is None:
-                self._refuse(wanted, "", _NO_TOPIC_ID, known=False)
+                self.refuse(wanted, "", _NO_TOPIC_ID, known=False)
                 continue
             if self.denied or not call.authorise(_READ, _TOPIC, topic):
-                self._refuse(wanted, topic, _NOT_ALLOWED, known=False)
+                self.refuse(wanted, topic, _NOT_ALLOWED, known=False)
                 continue
             partition = get(topic, wanted.index)
             if isinstance(partition, Refused):
-                self._refuse(wanted, topic, partition, known=partition.code != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+                self.refuse(wanted, topic, partition, known=partition.code != ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
                 continue
             cells = partition.cells
             cells.fetches.value += 1
@@ -163,8 +177,6 @@ class _Fetch:
                 refused = partition.check_epoch(epoch)
             elif by_id and partition.topic_id != wanted.topic_id:
                 refused = _OTHER_TOPIC_ID
-            elif version < 10 and partition.topic_config.compression_type == "zstd":
-                refused = _NO_ZSTD
             elif replica >= 0:
                 refused = partition.replica_asks(replica, epoch, offset, wanted.replica_log_start, call.now)
             if refused is None and last_epoch != -1 and last_epoch != partition.log.epochs.latest:
@@ -185,7 +197,7 @@ class _Fetch:
                     records = found
             if refused is not None:
                 cells.failed_fetches.value += 1
-                self._refuse(wanted, topic, refused, known=True)
+                self.refuse(wanted, topic, refused, known=True)
                 continue
             self.partitions.append(partition)
             data = Data(
@@ -209,7 +221,7 @@ class _Fetch:
                 data.diverging_epoch = fetch.EpochEndOffset(epoch=diverging[0], end_offset=diverging[1])
             replies.append((wanted, data))
 
-    def _refuse(self, wanted: Wanted, topic: str, refused: Refused, *, known: bool) -> None:
+    def refuse(self, wanted: Wanted, topic: str, refused: Refused, *, known: bool) -> None:
         """``known``: the partition itself refused, and the answer's shape is that of a read."""
         self.urgent = True
         code, version = refused.code, self.call.version
@@ -227,7 +239,7 @@ class _Fetch:
         elif code in _MOVED and version >= 16:
             leader, epoch = leader_of(self.call.node.image, topic, wanted.index)
             data.current_leader = fetch.LeaderIdAndEpoch(leader_id=leader, leader_epoch=epoch)
-        self.data.append((wanted, data))
+        (self.data if known else self.strangers).append((wanted, data))
 
     def respond(self) -> fetch.Response:
         """What was read, as the client's session wants to hear it."""
@@ -239,7 +251,7 @@ class _Fetch:
         turned: list[Wanted] = []
         by_id = self.by_id
         leaders: set[int] = set()
-        for wanted, data in self.data:
+        for wanted, data in self.data + self.strangers if self.strangers else self.data:
             if session is not None:
                 size = len(data.records or NO_RECORDS)
                 error = data.error_code

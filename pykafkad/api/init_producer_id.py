@@ -45,7 +45,7 @@ async def _after_next_block(ids: ProducerIds) -> Response:
     try:
         return Response(producer_id=await ids.next(), producer_epoch=0)
     except Exception:
-        # Already in the log, once for all who wait. Kafka's answer while a block is on its way; the producer asks again.
+        # Already in the log, once for all who wait. Kafka's answer while a block is on its way; producers ask again.
         return _refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
 
 

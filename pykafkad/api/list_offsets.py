@@ -29,6 +29,7 @@ _NOWHERE = (-1, -1, -1)
 
 _NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 _TWICE = Refused(ErrorCode.INVALID_REQUEST, "the partition is in the request twice")
+_NO_ISOLATION = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level")
 _UNSUPPORTED = Refused(ErrorCode.UNSUPPORTED_VERSION, "this timestamp has no meaning in this version")
 
 Found = tuple[int, int, int]
@@ -40,9 +41,15 @@ def handle(call: Call, request: list_offsets.Request) -> list_offsets.Response:
     seen: set[tuple[str, int]] = set()
     twice: set[tuple[str, int]] = set()
     for topic in request.topics:
+        once = []
         for asked in topic.partitions:
             key = (topic.name, asked.partition_index)
-            (twice if key in seen else seen).add(key)
+            if key in seen:
+                twice.add(key)
+            else:
+                seen.add(key)
+                once.append(asked)
+        topic.partitions = once  # a partition given twice is refused, and told once
     return list_offsets.Response(
         topics=[
             list_offsets.TopicResponse(
@@ -81,6 +88,8 @@ def _look(
         return _NOT_ALLOWED
     if (topic, asked.partition_index) in twice:
         return _TWICE
+    if request.isolation_level not in (0, _COMMITTED):
+        return _NO_ISOLATION
     timestamp = asked.timestamp
     if timestamp < 0 and call.version < _SINCE.get(timestamp, 99):
         return _UNSUPPORTED

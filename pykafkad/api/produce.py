@@ -20,6 +20,8 @@ from pykafkad.api import handles
 from pykafkad.api.call import Call, CloseConnection, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
+from pykafkad.runtime.partition import NO_TRANSACTIONS
+from pykafkad.state.acceptance import Unreadable
 
 if TYPE_CHECKING:
     from pykafkad.runtime.partition import Appended, Partition
@@ -38,6 +40,8 @@ _BLIND = frozenset(
         ErrorCode.RECORD_LIST_TOO_LARGE,
         ErrorCode.CORRUPT_MESSAGE,
         ErrorCode.KAFKA_STORAGE_ERROR,
+        ErrorCode.INVALID_TOPIC_EXCEPTION,
+        ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     }
 )
 _BAD_ACKS = Refused(ErrorCode.INVALID_REQUIRED_ACKS)
@@ -46,7 +50,7 @@ _NO_TRANSACTION = Refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
 _INTERNAL = Refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
 _NO_TOPIC = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 _NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
-_NO_RECORDS = Refused(ErrorCode.INVALID_RECORD)
+_NO_RECORDS = Unreadable(ErrorCode.INVALID_RECORD)
 
 Response = produce.Response
 PartitionResponse = produce.PartitionProduceResponse
@@ -94,7 +98,10 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
                         waiting.append((answer, partition, last + 1))
                     continue
                 partition.cells.failed_produces.value += 1
-                start = -1 if result.code in _BLIND else partition.log.start_offset
+                if result is NO_TRANSACTIONS and request.transactional_id is None:
+                    result = _NO_TRANSACTION
+                blind = result.code in _BLIND or isinstance(result, Unreadable)
+                start = -1 if blind else partition.log.start_offset
                 answers.append(_refusal(call, name, index, result, start))
             else:
                 answers.append(_refusal(call, name, index, partition, -1))
@@ -131,7 +138,9 @@ def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
 
 def _refusal(call: Call, topic: str, index: int, refused: Refused, start: int) -> PartitionResponse:
     answer = PartitionResponse(index=index, error_code=int(refused.code), base_offset=-1, log_start_offset=start)
-    if call.version >= 8 and (errors := getattr(refused, "errors", None)):
+    if call.version >= 8 and isinstance(refused, Unreadable) and refused.code == ErrorCode.CORRUPT_MESSAGE:
+        answer.error_message = refused.detail
+    elif call.version >= 8 and (errors := getattr(refused, "errors", None)):
         answer.error_message = refused.detail
         answer.record_errors = [
             produce.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=text) for at, text in errors

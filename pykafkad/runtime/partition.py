@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from crc32c import crc32c
 
-from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, headers, stamp, unpack
-from kafkawire.errors import ErrorCode, WireError
+from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
+from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events
 from pykafkad.runtime.waits import Line
@@ -38,13 +38,13 @@ if TYPE_CHECKING:
 Buffer = bytes | bytearray | memoryview
 
 _new = tuple.__new__
-_ODD = 0x38  # append time, transactional, control: bits that a plain client's batch doesn't have
-_ZSTD = 4
+_LZ4, _ZSTD = 3, 4
 
 NOT_LEADER = Refused(ErrorCode.NOT_LEADER_OR_FOLLOWER, "this broker does not lead the partition")
 STORAGE_ERROR = Refused(ErrorCode.KAFKA_STORAGE_ERROR, "the log directory could not be written")
 CORRUPT = Refused(ErrorCode.CORRUPT_MESSAGE, "the record batch fails its CRC")
 OUT_OF_RANGE = Refused(ErrorCode.OFFSET_OUT_OF_RANGE, "the offset is not in the log")
+NEGATIVE = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "a limit below zero")
 FENCED_EPOCH = Refused(ErrorCode.FENCED_LEADER_EPOCH, "the leader epoch asked with is older than ours")
 UNKNOWN_EPOCH = Refused(ErrorCode.UNKNOWN_LEADER_EPOCH, "the leader epoch asked with is newer than ours")
 NO_TRANSACTIONS = Refused(ErrorCode.NOT_ENOUGH_REPLICAS, "the transaction could not be verified with its coordinator")
@@ -256,12 +256,11 @@ class Partition:
                 length + PREFIX_SIZE == size <= self._size_max
                 and base == 0
                 and magic == 2
-                and not attributes & _ODD
+                and 0 <= attributes <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
                 and count == delta + 1 > 0
                 and newest - now <= self._limits.after_ms
                 and (producer_id < 0 or sequence >= 0)
                 and (acks != -1 or self._enough)
-                and (zstd or attributes & 7 != _ZSTD)
                 and self.leads
                 and crc32c(records[CRC_FROM:]) == crc
             )
@@ -278,18 +277,13 @@ class Partition:
     def _prepare(self, records: Buffer, acks: int, now: int, zstd: bool) -> tuple[bytearray, BatchHeader] | Refused:
         """The same judgment in Kafka's order, for batches that are refused or that need more than a stamp."""
         limits, cells = self._limits, self.cells
-        try:
-            found = headers(records)
-        except WireError as error:
-            return Refused(ErrorCode.CORRUPT_MESSAGE, str(error))
-        refused = acceptance.entry(found, zstd=zstd)
-        if refused is not None:
-            cells.wrong_magic.value += any(header.magic != 2 for header in found)
-            return refused
+        header = acceptance.entry(records, zstd=zstd)
+        if isinstance(header, Refused):
+            cells.wrong_magic.value += "magic" in header.detail
+            return header
         if not self.leads:
             return NOT_LEADER
         assert isinstance(self.role, Leader)
-        header = found[0]
         refused = self.role.may_append(acks) or acceptance.judge_size(header, limits)
         if refused is not None:
             if refused.code == ErrorCode.MESSAGE_TOO_LARGE:
@@ -304,7 +298,8 @@ class Partition:
             return refused
         untimely = acceptance.judge_times(header, limits, now)
         batch: Buffer = records[: header.length]
-        if untimely is not None or not self._plain:
+        claims = header.attributes & acceptance.LOG_APPEND_TIME
+        if untimely is not None or claims or not self._plain:
             from pykafkad.runtime import rewriting  # only topics that ask for it load the codecs
 
             if untimely is not None or rewriting.needs_look(limits):
@@ -312,7 +307,7 @@ class Partition:
                 if refused is not None:
                     cells.wrong_key.value += refused.code == ErrorCode.INVALID_RECORD
                     return refused
-            if limits.append_time or (limits.codec is not None and limits.codec != attributes_codec(header)):
+            if limits.append_time or claims or (limits.codec is not None and limits.codec != attributes_codec(header)):
                 rewritten = rewriting.rewrite(batch, header, limits, now)
                 if isinstance(rewritten, Refused):
                     return rewritten
@@ -518,6 +513,8 @@ class Partition:
         """Batches from ``offset`` on, below ``until``; None if there are none (yet)."""
         log = self.log
         if offset < until and offset >= log.start_offset:
+            if max_bytes < 0:
+                return NEGATIVE
             try:
                 return log.read(offset, max_bytes, until, at_least_one=at_least_one)
             except StorageFailed as failure:

@@ -19,7 +19,7 @@ from kafkawire.compression import compress, decompress
 from kafkawire.errors import ErrorCode, WireError
 from kafkawire.records import iterate
 from pykafkad.errors import Refused
-from pykafkad.state.acceptance import INVALID_TIMESTAMPS, LOG_APPEND_TIME, NEVER, NO_TIMESTAMP, Limits
+from pykafkad.state.acceptance import INVALID_TIMESTAMPS, LOG_APPEND_TIME, NEVER, NO_TIMESTAMP, Limits, untimely
 
 if TYPE_CHECKING:
     from kafkawire.batches import BatchHeader
@@ -45,23 +45,23 @@ class RefusedRecords(Refused):
 def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, partition: str) -> Refused | None:
     """Look at the records where the topic's settings demand it, or to say which ones have a wrong timestamp."""
     keyless: list[tuple[int, str]] = []
-    untimely: list[tuple[int, str]] = []
+    late: list[tuple[int, str]] = []
     claims_append_time = bool(header.attributes & LOG_APPEND_TIME)
     try:
         for index, record in enumerate(iterate(records)):
             if limits.keyed and record.key is None:
                 keyless.append(
-                    (index, f"Compacted topic cannot accept message without key in topic partition {partition}.")
+                    (index, f"Compacted topic cannot accept message without key in topic partition {partition}")
                 )
-            elif claims_append_time:
-                untimely.append(
+            elif claims_append_time and (limits.append_time or record.timestamp == NO_TIMESTAMP):
+                late.append(
                     (
                         index,
                         "Invalid timestamp type in message. Producer should not set timestamp type to LogAppendTime.",
                     )
                 )
-            elif _untimely(record.timestamp, limits, now):
-                untimely.append(
+            elif untimely(record.timestamp, limits, now):
+                late.append(
                     (
                         index,
                         f"Timestamp {record.timestamp} of message with offset {index} is out of range. The timestamp "
@@ -70,8 +70,8 @@ def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, pa
                 )
     except WireError as error:
         return Refused(ErrorCode.INVALID_RECORD, str(error))
-    errors = tuple(sorted(keyless + untimely))
-    if untimely:
+    errors = tuple(sorted(keyless + late))
+    if late:
         return RefusedRecords(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS, errors)
     if keyless:
         shown = ", ".join(f"RecordError(batchIndex={at}, message='{text}')" for at, text in errors[:SHOWN_ERRORS])
@@ -82,10 +82,6 @@ def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, pa
             errors,
         )
     return None
-
-
-def _untimely(timestamp: int, limits: Limits, now: int) -> bool:
-    return timestamp != NO_TIMESTAMP and (timestamp - now > limits.after_ms or now - timestamp > limits.before_ms)
 
 
 def needs_look(limits: Limits) -> bool:
@@ -105,10 +101,12 @@ def rewrite(records: Buffer, header: BatchHeader, limits: Limits, now: int) -> b
                 ErrorCode.MESSAGE_TOO_LARGE,
                 f"the batch takes {len(batch)} bytes when it is stored, the topic allows {limits.size_max}",
             )
+    (attributes,) = _INT16.unpack_from(batch, 21)
     if limits.append_time:
-        (attributes,) = _INT16.unpack_from(batch, 21)
         _INT16.pack_into(batch, 21, attributes | LOG_APPEND_TIME)
         _INT64.pack_into(batch, 35, now)
+    else:
+        _INT16.pack_into(batch, 21, attributes & ~LOG_APPEND_TIME)
     with memoryview(batch) as view:
         _UINT32.pack_into(batch, 17, crc32c(view[21:]))
     return batch
@@ -124,7 +122,7 @@ def _repack(batch: bytearray, header: BatchHeader, limits: Limits) -> bytearray 
                 decompress(source, view[_RECORDS_AT:], UNPACKED_MAX) if source else bytes(view[_RECORDS_AT:])
             )
     except WireError as error:
-        return Refused(ErrorCode.CORRUPT_MESSAGE, str(error))
+        return Refused(ErrorCode.UNKNOWN_SERVER_ERROR, str(error))  # Kafka's answer to a block that it can't unpack
     block = compress(codec, plain, limits.level) if codec else plain
     packed = batch[:_RECORDS_AT] + block
     _INT32.pack_into(packed, 8, len(packed) - 12)

@@ -8,13 +8,17 @@ change to the batch (append time, another codec) is announced by ``Limits.plain`
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkawire.errors import ErrorCode
+from kafkawire.batches import MAGIC, PREFIX_SIZE, header_at
+from kafkawire.errors import ErrorCode, WireError
 from pykafkad.errors import Refused
 
 if TYPE_CHECKING:
     from kafkawire.batches import BatchHeader
+    from kafkawire.codec import Buffer
     from pykafkad.config import TopicConfig
 
 NO_TIMESTAMP = -1
@@ -23,6 +27,10 @@ TRANSACTIONAL = 0x10
 CONTROL = 0x20
 CODECS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 ZSTD = 4
+_UP_TO_MAGIC = 17
+_LEAST = 14  # what follows the length in the smallest batch of any magic
+_LENGTH = Struct(">i").unpack_from
+_MAGIC = Struct(">b").unpack_from
 NEVER = 1 << 62  # a bound this far away is no bound
 
 
@@ -63,16 +71,45 @@ def limits_of(config: TopicConfig) -> Limits:
     )
 
 
-def entry(headers: list[BatchHeader], *, zstd: bool) -> Refused | None:
-    """What a Produce request may carry for one partition: exactly one batch, magic 2."""
-    if len(headers) != 1:
-        return Refused(ErrorCode.INVALID_RECORD, "a produce request must have exactly one record batch per partition")
-    header = headers[0]
-    if header.magic != 2:
-        return Refused(ErrorCode.INVALID_RECORD, "only record batches with magic version 2 are accepted")
-    if not zstd and header.attributes & 7 == ZSTD:
-        return Refused(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or newer")
-    return None
+@dataclass(frozen=True, slots=True)
+class Unreadable(Refused):
+    """Refused before any partition was looked at: the request itself is not as it must be."""
+
+
+def entry(records: Buffer, *, zstd: bool) -> BatchHeader | Unreadable:
+    """What a Produce request may carry for one partition: exactly one batch, magic 2.
+
+    As Kafka reads it, what is too short to be a batch isn't one: half a batch is none, and bytes behind a batch are
+    nothing, unless they begin like a batch.
+    """
+    found: list[tuple[int, int]] = []  # position, magic
+    position, end = 0, len(records)
+    while end - position >= _UP_TO_MAGIC:
+        (length,) = _LENGTH(records, position + 8)
+        (magic,) = _MAGIC(records, position + 16)
+        if length < _LEAST:
+            return Unreadable(
+                ErrorCode.CORRUPT_MESSAGE, f"Record size {length} is less than the minimum record overhead ({_LEAST})"
+            )
+        if not 0 <= magic <= MAGIC:
+            return Unreadable(ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic}")
+        if end - position < length + PREFIX_SIZE:
+            break
+        found.append((position, magic))
+        position += length + PREFIX_SIZE
+    if len(found) != 1:
+        return Unreadable(
+            ErrorCode.INVALID_RECORD, "a produce request must have exactly one record batch per partition"
+        )
+    if found[0][1] != MAGIC:
+        return Unreadable(ErrorCode.INVALID_RECORD, "only record batches with magic version 2 are accepted")
+    try:
+        header = header_at(records, 0)
+    except WireError as error:
+        return Unreadable(ErrorCode.CORRUPT_MESSAGE, str(error))
+    if not zstd and header.codec == ZSTD:
+        return Unreadable(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, "zstd needs Produce version 7 or newer")
+    return header
 
 
 def judge_size(header: BatchHeader, limits: Limits) -> Refused | None:
@@ -111,6 +148,8 @@ def judge_shape(header: BatchHeader) -> Refused | None:
         )
     if header.attributes & CONTROL:
         return Refused(ErrorCode.INVALID_RECORD, "Clients are not allowed to write control records")
+    if header.codec > ZSTD:
+        return Refused(ErrorCode.UNKNOWN_SERVER_ERROR, f"Unknown compression type id: {header.codec}")
     if header.producer_id >= 0 and header.base_sequence < 0:
         return Refused(
             ErrorCode.INVALID_RECORD,
@@ -120,13 +159,18 @@ def judge_shape(header: BatchHeader) -> Refused | None:
 
 
 def judge_times(header: BatchHeader, limits: Limits, now: int) -> Refused | None:
-    """CreateTime near enough to now; the append time is the broker's to give."""
-    if header.attributes & LOG_APPEND_TIME:
-        return Refused(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS)
+    """CreateTime near enough to now. A batch that claims an append time of its own passes for one of that CreateTime,
+    but not where the broker gives the append time."""
     newest = header.max_timestamp
-    if newest != NO_TIMESTAMP and (newest - now > limits.after_ms or now - newest > limits.before_ms):
+    if untimely(newest, limits, now) or (
+        header.attributes & LOG_APPEND_TIME and (limits.append_time or newest == NO_TIMESTAMP)
+    ):
         return Refused(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS)
     return None
+
+
+def untimely(timestamp: int, limits: Limits, now: int) -> bool:
+    return timestamp != NO_TIMESTAMP and (timestamp - now > limits.after_ms or now - timestamp > limits.before_ms)
 
 
 INVALID_TIMESTAMPS = "One or more records have been rejected due to invalid timestamp"

@@ -183,7 +183,9 @@ def test_errors_come_at_once_and_without_marks(asked: Any, expected: ErrorCode) 
 def test_unknown_topic_ids() -> None:
     async def main() -> None:
         answer = await fetched(filled(t=1), ("u", 0, 0), ("t", 0, 0), version=13)
-        assert [data.error_code for data in flat(answer)] == [ErrorCode.UNKNOWN_TOPIC_ID, 0]
+        assert [data.error_code for data in flat(answer)] == [0, ErrorCode.UNKNOWN_TOPIC_ID], (
+            "strangers come last, as in Kafka"
+        )
 
     run(main())
 
@@ -214,15 +216,24 @@ def test_old_versions_do_not_know_storage_errors() -> None:
     run(main())
 
 
-def test_zstd_topics_need_version_ten() -> None:
+def test_limits_below_zero() -> None:
     async def main() -> None:
-        broker = Broker()
-        broker.add("t", compression_type="zstd")
-        broker.write("t", b"x")
-        (data,) = flat(await fetched(broker, ("t", 0, 0), version=9))
-        assert data.error_code == ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
-        (data,) = flat(await fetched(broker, ("t", 0, 0), version=10))
-        assert values(data) == [b"x"]
+        broker = filled(t=1)
+        (data,) = flat(await fetched(broker, ("t", 0, 0, {"partition_max_bytes": -1})))
+        assert data.error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+        (data,) = flat(await fetched(broker, ("t", 0, 0), max_bytes=-1))
+        assert data.error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+        (data,) = flat(await fetched(broker, ("t", 0, 3, {"partition_max_bytes": -1})))
+        assert data.error_code == 0, "nothing to read there"
+
+    run(main())
+
+
+def test_an_isolation_level_that_does_not_exist() -> None:
+    async def main() -> None:
+        answer = await fetched(filled(t=1), ("t", 0, 0), isolation_level=7)
+        assert answer.error_code == ErrorCode.UNKNOWN_SERVER_ERROR
+        assert [data.error_code for data in flat(answer)] == [ErrorCode.UNKNOWN_SERVER_ERROR]
 
     run(main())
 

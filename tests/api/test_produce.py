@@ -116,6 +116,30 @@ def test_partitions_are_judged_one_by_one() -> None:
     run(main())
 
 
+def test_what_is_no_batch_at_all() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        raw = batch(b"x")
+        raw[16] = 3
+        (answer,) = await produced(broker, ("t", 0, raw))
+        assert (answer.error_code, answer.log_start_offset) == (ErrorCode.CORRUPT_MESSAGE, -1)
+        assert answer.error_message == "Invalid magic found in record: 3"
+        raw[16] = 1
+        (answer,) = await produced(broker, ("t", 0, raw))
+        assert (answer.error_code, answer.error_message) == (ErrorCode.INVALID_RECORD, None)
+
+    run(main())
+
+
+def test_a_transactional_batch_needs_a_transactional_id() -> None:
+    async def main() -> None:
+        raw = batch(b"a", transactional=True, producer_id=1, producer_epoch=0, base_sequence=0)
+        (answer,) = await produced(Broker(t=1), ("t", 0, raw))
+        assert answer.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+    run(main())
+
+
 def test_unknown_topic_ids() -> None:
     async def main() -> None:
         (answer,) = await produced(Broker(t=1), ("u", 0, batch(b"a")), version=13)

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from kafkawire.batches import BatchHeader
+from kafkawire.batches import BatchHeader, header_at
 from kafkawire.errors import ErrorCode
+from kafkawire.records import build
 from pykafkad.config import TopicConfig
+from pykafkad.errors import Refused
 from pykafkad.state import acceptance
 from pykafkad.state.acceptance import NEVER, limits_of
 
@@ -38,25 +40,60 @@ def code(refused: object) -> ErrorCode | None:
 def test_a_usual_batch_passes_everything() -> None:
     limits = limits_of(TopicConfig())
     assert limits.plain
-    assert acceptance.entry([FINE], zstd=True) is None
     assert acceptance.judge_size(FINE, limits) is None
     assert acceptance.judge_shape(FINE) is None
     assert acceptance.judge_times(FINE, limits, NOW) is None
 
 
+ONE = bytes(build([(b"k", b"v")], timestamp=NOW))
+
+
+def patched(position: int, data: bytes, batch: bytes = ONE) -> bytes:
+    return batch[:position] + data + batch[position + len(data) :]
+
+
 @pytest.mark.parametrize(
-    ("headers", "zstd", "expected"),
+    ("records", "expected"),
     [
-        ([], True, ErrorCode.INVALID_RECORD),
-        ([FINE, FINE], True, ErrorCode.INVALID_RECORD),
-        ([FINE._replace(magic=1)], True, ErrorCode.INVALID_RECORD),
-        ([FINE._replace(attributes=4)], False, ErrorCode.UNSUPPORTED_COMPRESSION_TYPE),
-        ([FINE._replace(attributes=4)], True, None),
-        ([FINE._replace(attributes=3)], False, None),
+        (b"", ErrorCode.INVALID_RECORD),
+        (ONE[:16], ErrorCode.INVALID_RECORD),
+        (ONE[:17], ErrorCode.INVALID_RECORD),
+        (ONE[:-1], ErrorCode.INVALID_RECORD),
+        (ONE, None),
+        (ONE + b"\0" * 16, None),
+        (ONE + ONE[:-1], None),
+        (ONE + ONE, ErrorCode.INVALID_RECORD),
+        (ONE + b"\0" * 17, ErrorCode.CORRUPT_MESSAGE),
+        (patched(16, b"\1"), ErrorCode.INVALID_RECORD),
+        (patched(16, b"\0"), ErrorCode.INVALID_RECORD),
+        (patched(16, b"\3"), ErrorCode.CORRUPT_MESSAGE),
+        (patched(16, b"\xff"), ErrorCode.CORRUPT_MESSAGE),
+        (patched(8, b"\xff\xff\xff\xff"), ErrorCode.CORRUPT_MESSAGE),
+        (patched(8, b"\0\0\0\x0d"), ErrorCode.CORRUPT_MESSAGE),
+        (patched(8, b"\0\0\0\x28") + b"\0" * 8, ErrorCode.CORRUPT_MESSAGE),
+        (patched(8, b"\x7f\xff\xff\xff"), ErrorCode.INVALID_RECORD),
     ],
 )
-def test_a_request_carries_one_batch(headers: list[BatchHeader], zstd: bool, expected: ErrorCode | None) -> None:
-    assert code(acceptance.entry(headers, zstd=zstd)) == expected
+def test_a_request_carries_one_batch(records: bytes, expected: ErrorCode | None) -> None:
+    found = acceptance.entry(records, zstd=True)
+    assert (found.code if isinstance(found, Refused) else None) == expected
+    if isinstance(found, Refused):
+        assert isinstance(found, acceptance.Unreadable)
+    else:
+        assert found == header_at(ONE, 0)
+
+
+@pytest.mark.parametrize("codec", range(5))
+@pytest.mark.parametrize("zstd", [True, False])
+def test_zstd_is_for_those_who_may(codec: int, zstd: bool) -> None:
+    found = acceptance.entry(build([(b"k", b"v")], timestamp=NOW, codec=codec), zstd=zstd)
+    refused = isinstance(found, Refused) and found.code == ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+    assert refused == (codec == 4 and not zstd)
+
+
+def test_unknown_codecs() -> None:
+    for codec in (5, 6, 7):
+        assert code(acceptance.judge_shape(FINE._replace(attributes=codec))) == ErrorCode.UNKNOWN_SERVER_ERROR
 
 
 def test_size_and_base_offset() -> None:
@@ -95,11 +132,13 @@ def test_create_time_lies_within_bounds() -> None:
     assert verdict(-1) is None, "no timestamp is no offence"
 
 
-def test_only_the_broker_gives_the_append_time() -> None:
+def test_a_claimed_append_time_is_a_create_time_or_an_offence() -> None:
     claims = FINE._replace(attributes=0x08)
-    for kind in ("CreateTime", "LogAppendTime"):
-        limits = limits_of(TopicConfig(message_timestamp_type=kind))
-        assert code(acceptance.judge_times(claims, limits, NOW)) == ErrorCode.INVALID_TIMESTAMP
+    limits = limits_of(TopicConfig())
+    assert acceptance.judge_times(claims, limits, NOW) is None
+    assert code(acceptance.judge_times(claims._replace(max_timestamp=-1), limits, NOW)) == ErrorCode.INVALID_TIMESTAMP
+    limits = limits_of(TopicConfig(message_timestamp_type="LogAppendTime"))
+    assert code(acceptance.judge_times(claims, limits, NOW)) == ErrorCode.INVALID_TIMESTAMP
 
 
 def test_append_time_topics_take_any_create_time() -> None:
