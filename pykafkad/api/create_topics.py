@@ -36,7 +36,8 @@ async def handle(call: Call, request: create_topics.Request) -> create_topics.Re
             outcome[topic.name] = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.")
     if wanted:
         outcome.update(await call.node.admin.create_topics(wanted, validate_only=request.validate_only))
-    results = [_result(call, name, asked[name], answer) for name, answer in outcome.items()]
+    shown = _shown(call, create_topics.CreatableTopic()) if len(outcome) > 1 and call.version >= 5 else None
+    results = [_result(call, name, asked[name], answer, shown) for name, answer in outcome.items()]
     return create_topics.Response(topics=results)
 
 
@@ -51,8 +52,13 @@ def _new_topic(topic: create_topics.CreatableTopic) -> NewTopic:
 
 
 def _result(
-    call: Call, name: str, asked: create_topics.CreatableTopic, answer: TopicImage | Refused
+    call: Call,
+    name: str,
+    asked: create_topics.CreatableTopic,
+    answer: TopicImage | Refused,
+    shown: list[CreatableTopicConfigs] | None,
 ) -> CreatableTopicResult:
+    """``shown`` are the configs of a topic without overrides, described once for many."""
     if isinstance(answer, Refused):
         return CreatableTopicResult(
             name=name, error_code=answer.code, error_message=answer.detail or answer.code.message, configs=[]
@@ -66,9 +72,13 @@ def _result(
         return result
     result.num_partitions = len(answer.partitions)
     result.replication_factor = len(answer.partitions[0].replicas)
-    overrides = {one.name: one.value for one in asked.configs if one.value is not None}
-    result.configs = [
-        CreatableTopicConfigs(name=shown.key, value=shown.value, read_only=shown.read_only, config_source=shown.source)
-        for shown in config_view.topic(call.node.config, overrides)
-    ]
+    result.configs = shown if shown is not None and not asked.configs else _shown(call, asked)
     return result
+
+
+def _shown(call: Call, asked: create_topics.CreatableTopic) -> list[CreatableTopicConfigs]:
+    overrides = {one.name: one.value for one in asked.configs if one.value is not None}
+    return [
+        CreatableTopicConfigs(name=one.key, value=one.value, read_only=one.read_only, config_source=one.source)
+        for one in config_view.topic(call.node.config, overrides)
+    ]

@@ -32,6 +32,9 @@ PARTITIONS = "partitions/"
 CONFIGS = "configs/"
 
 
+_decode = json.JSONDecoder().decode  # json.loads would look for the encoding of every value first
+
+
 def broker(broker_id: int) -> str:
     return f"{BROKERS}{broker_id}"
 
@@ -58,7 +61,7 @@ def write(value: Mapping[str, Any]) -> bytes:
 
 
 def read(value: bytes) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(value)
+    found: dict[str, Any] = _decode(value.decode())
     return found
 
 
