@@ -18,7 +18,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from kafkawire.batches import BatchHeader
-from kafkawire.records import iterate
+from kafkawire.errors import WireError
 from pykafkad.errors import StorageFailed
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
@@ -29,6 +29,7 @@ from pykafkad.storage.recovery import Loaded, ProducerState, load, load_producer
 from pykafkad.storage.retention import Candidate, expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
+from pykafkad.storage.timestamps import TimestampOffset, first_at_or_after, latest
 
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
@@ -37,9 +38,6 @@ _BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
 _NO_APPEND_YET = -2  # in place of the epoch of the last append: sends the first one through the slow path
 _MARKING = threading.Lock()  # held for two assignments only, so one for all logs
-
-TimestampOffset = tuple[int, int, int]
-"""(timestamp, offset, leader epoch)"""
 
 
 class PartitionLog:
@@ -279,46 +277,18 @@ class PartitionLog:
             number += 1
 
     def offset_for_timestamp(self, timestamp: int, until: int) -> TimestampOffset | None:
-        """The first record at or after ``start_offset`` and before ``until`` whose timestamp is at least the one
-        given.
-        """
+        """The first record from ``start_offset`` to before ``until`` whose timestamp is at least the one given."""
         try:
-            for segment in self._segments:
-                if segment.base_offset >= until:
-                    return None
-                if not segment.size or segment.largest_timestamp < timestamp:
-                    continue
-                position = segment.offsets.floor(max(segment.times.floor(timestamp), self.start_offset))
-                for header, chunk, at in segment.batches(position):
-                    if header.max_timestamp < timestamp or header.last_offset < self.start_offset:
-                        continue
-                    if header.base_offset >= until:
-                        return None
-                    for record in iterate(memoryview(chunk)[at : at + header.length]):
-                        if record.timestamp >= timestamp and record.offset >= self.start_offset:
-                            if record.offset >= until:
-                                return None
-                            return record.timestamp, record.offset, header.leader_epoch
-        except (OSError, CorruptSegment, CorruptIndex) as error:
+            return first_at_or_after(self._segments, timestamp, self.start_offset, until)
+        except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
             raise self._failed("read", error) from error
-        return None
 
     def max_timestamp(self) -> TimestampOffset | None:
         """The first record that has the greatest timestamp of the log."""
         try:
-            segment = max(self._segments, key=lambda s: s.largest_timestamp)
-            largest = segment.largest_timestamp
-            if largest < 0:
-                return None
-            position = segment.offsets.floor(segment.offset_of_largest_timestamp)
-            for header, chunk, at in segment.batches(position):
-                if header.max_timestamp == largest:
-                    for record in iterate(memoryview(chunk)[at : at + header.length]):
-                        if record.timestamp == largest:
-                            return largest, record.offset, header.leader_epoch
-        except (OSError, CorruptSegment, CorruptIndex) as error:
+            return latest(self._segments)
+        except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
             raise self._failed("read", error) from error
-        return None
 
     # -- roll, cut, forget -----------------------------------------------------------------------------------------
 
@@ -633,6 +603,7 @@ def open_log(
             start_offset=start_offset,
             recovery_point=recovery_point,
             clean=clean,
+            contiguous="compact" not in topic_config.cleanup_policy,
             interval=topic_config.index_interval_bytes,
             index_limit=topic_config.segment_index_bytes,
             producers=producers,

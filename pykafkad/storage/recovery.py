@@ -73,18 +73,21 @@ def load(
     start_offset: int,
     recovery_point: int,
     clean: bool,
+    contiguous: bool,
     interval: int,
     index_limit: int,
     producers: ProducerState,
     now: int,
 ) -> Loaded:
-    loader = _Loader(place, interval, index_limit, now)
+    """``contiguous``: nothing was ever taken out of the middle, as compaction does."""
+    loader = _Loader(place, contiguous, interval, index_limit, now)
     return loader.load(start_offset, recovery_point, clean, producers)
 
 
 class _Loader:
-    def __init__(self, place: Place, interval: int, index_limit: int, now: int) -> None:
+    def __init__(self, place: Place, contiguous: bool, interval: int, index_limit: int, now: int) -> None:
         self.place = place
+        self.contiguous = contiguous
         self.disk = place.disk
         self.interval = interval
         self.index_limit = index_limit
@@ -210,6 +213,11 @@ class _Loader:
             last = number == len(segments) - 1
             if number == first_untrusted:
                 epochs.truncate_from_end(segment.base_offset)
+            elif number > first_untrusted and self.contiguous and segment.base_offset > end:
+                # The power went while both were unsynced, and the older one lost its last batches without a trace.
+                self.notes.append(f"offsets {end} to {segment.base_offset} are missing")
+                self.drop(segments, number)
+                break
             if number < first_untrusted and not self.doubtful(segment, found, last=last, thorough=thorough):
                 if not last:
                     segment.durable = True
@@ -220,12 +228,16 @@ class _Loader:
                     self.notes.append(f"recovering: {error}")
             end, torn = self.recover(segment, epochs)
             if torn:
-                self.remove(segments[number + 1 :])
-                if number + 1 < len(segments):
-                    self.notes.append(f"dropped {len(segments) - number - 1} segments behind it")
-                del segments[number + 1 :]
+                self.drop(segments, number + 1)
                 break
         return end
+
+    def drop(self, segments: list[Segment], number: int) -> None:
+        """What lies behind the end of the log, from segment ``number`` on."""
+        if number < len(segments):
+            self.notes.append(f"dropped {len(segments) - number} segments behind offset {segments[number].base_offset}")
+        self.remove(segments[number:])
+        del segments[number:]
 
     def doubtful(self, segment: Segment, found: set[str], *, last: bool, thorough: bool) -> bool:
         """Whether a segment that should be whole must be read again because its indexes are not what they should be."""

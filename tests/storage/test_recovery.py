@@ -183,6 +183,27 @@ def test_a_flipped_bit_behind_the_recovery_point_ends_the_log_there(where: int) 
     append(log, batch(1))
 
 
+@pytest.mark.parametrize("policy", ["delete", "compact"])
+def test_a_hole_between_segments_ends_the_log_unless_compaction_may_have_made_it(policy: str) -> None:
+    disk = MemoryDisk()
+    log = open_log(open_dir(disk), internal_segment_bytes=300)
+    for _ in range(8):
+        append(log, batch(3))
+    first, second = log.segments[:2]
+    last = list(first.walk())[-1]
+    disk.kill()
+    disk.open(LOG).truncate(last.position)
+    directory = open_dir(disk)
+    log = open_log(directory, internal_segment_bytes=300, cleanup_policy=(policy,))
+    offsets = [header.base_offset for header in read_all(log)]
+    lost = second.base_offset - 3
+    if policy == "delete":
+        assert offsets == list(range(0, lost, 3))
+        assert any("are missing" in note for note in directory.notes)
+    else:
+        assert offsets == [offset for offset in range(0, 24, 3) if offset != lost]
+
+
 @pytest.mark.parametrize("suffix", [names.INDEX, names.TIME_INDEX])
 @pytest.mark.parametrize("clean", [True, False])
 @pytest.mark.parametrize("damage", ["missing", "half an entry", "zeros"])
