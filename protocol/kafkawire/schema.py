@@ -96,7 +96,13 @@ class Declaration:
     __slots__ = ("decoders", "defaults", "encoders", "fields", "flexible", "key", "name", "shared", "texts", "versions")
 
     def __init__(
-        self, name: str, texts: dict[str, str], defaults: dict[str, Any], key: int, versions: Versions, flexible: int | None
+        self,
+        name: str,
+        texts: dict[str, str],
+        defaults: dict[str, Any],
+        key: int,
+        versions: Versions,
+        flexible: int | None,
     ) -> None:
         self.name = name
         self.texts = texts  # field name -> annotation, as written
@@ -142,8 +148,9 @@ _ALL = Versions(0, FOREVER)
 
 
 def _declare(cls: type[T], key: int, versions: Versions, flexible: int | None) -> type[T]:
-    texts: dict[str, str] = cls.__dict__.get("__annotations__", {})
-    namespace = cls.__dict__
+    namespace = vars(cls)
+    texts: dict[str, str] = namespace.get("__annotations__", {})
+    defaults = {name: namespace[name] for name in texts}
     body = {
         "__slots__": tuple(texts),
         "__module__": cls.__module__,
@@ -151,15 +158,13 @@ def _declare(cls: type[T], key: int, versions: Versions, flexible: int | None) -
         "__doc__": cls.__doc__,
         "__annotations__": texts,
         "__match_args__": (),
-        "__wire__": Declaration(cls.__name__, texts, {name: namespace[name] for name in texts}, key, versions, flexible),
+        "__wire__": Declaration(cls.__name__, texts, defaults, key, versions, flexible),
     }
     return type(cls.__name__, (Message,), body)  # type: ignore[return-value]
 
 
 @dataclass_transform(kw_only_default=True, eq_default=True)
-def message(
-    *, versions: Versions, flexible: Versions | None = None, api_key: int = -1
-) -> Callable[[type[T]], type[T]]:
+def message(*, versions: Versions, flexible: Versions | None = None, api_key: int = -1) -> Callable[[type[T]], type[T]]:
     """Declare an outermost message: one that stands in a frame or in a record of its own."""
     first_flexible = None if flexible is None else flexible.first
 

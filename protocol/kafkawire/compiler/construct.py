@@ -16,7 +16,8 @@ _ABSENT: Any = object()
 
 
 def _refuse(self: Any, name: str, value: Any) -> NoReturn:
-    raise AttributeError(f"{type(self).__wire__.name} is a shared default: assign a struct of your own, then set {name}")
+    struct = type(self).__wire__.name
+    raise AttributeError(f"this {struct} is a shared default: assign a struct of your own, then set {name}")
 
 
 def shared_default(cls: type[Any]) -> Any:
@@ -59,7 +60,8 @@ def install_constructor(cls: type[Any]) -> None:
         if field.default is not None and (isinstance(field.type, Array) or is_struct(field.type)):
             absent = source.constant("ABSENT", _ABSENT)
             names.append(f"{field.name}={absent}")
-            body.append(f"self.{field.name} = {default_text(field, source)} if {field.name} is {absent} else {field.name}")
+            fresh = default_text(field, source)
+            body.append(f"self.{field.name} = {fresh} if {field.name} is {absent} else {field.name}")
         else:
             names.append(f"{field.name}={default_text(field, source)}")
             body.append(f"self.{field.name} = {field.name}")

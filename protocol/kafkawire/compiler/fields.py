@@ -110,9 +110,7 @@ def _read(cls: type[Any], wire: Declaration) -> tuple[Field, ...]:
     # One tuple for the whole class: one evaluation instead of one per field.
     expression = f"({','.join(wire.texts.values())},)"
     meanings = eval(expression, vars(sys.modules[cls.__module__]), _VOCABULARY)
-    return tuple(
-        _field(name, meaning, wire.defaults[name]) for name, meaning in zip(wire.texts, meanings, strict=True)
-    )
+    return tuple(_field(name, meaning, wire.defaults[name]) for name, meaning in zip(wire.texts, meanings, strict=True))
 
 
 def _field(name: str, meaning: Any, default: Any) -> Field:
