@@ -7,28 +7,22 @@ that came through a restart must run out, and their lag be seen, whether or not 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kafkawire.stored import group_log
 from pykafkad.clock import Clock
 from pykafkad.errors import Refused
-from pykafkad.runtime.shard import MOVED, Shard, StoredCodec
-from pykafkad.state.groups.ledger import GroupMachine
-from pykafkad.state.groups.turn import GroupSettings
+from pykafkad.runtime.refusals import MOVED
 
 if TYPE_CHECKING:
     from pykafkad.cluster.image import ClusterImage, TopicImage
     from pykafkad.config import Config
+    from pykafkad.runtime.group_shards import GroupShard
     from pykafkad.runtime.partitions import Partitions
 
 OFFSETS_TOPIC = "__consumer_offsets"
 _REMEMBERED = 20_000  # group ids whose partition is kept at hand
-_CODEC = StoredCodec(group_log.write, group_log.read)
-
-GroupShard = Shard[GroupMachine]
 
 
 def java_hash(text: str) -> int:
@@ -46,15 +40,10 @@ def partition_for(name: str, partitions: int) -> int:
     return (0 if value == -(1 << 31) else abs(value)) % partitions
 
 
-def group_settings(config: Config) -> GroupSettings:
-    return GroupSettings(
-        initial_rebalance_delay_ms=config.group_initial_rebalance_delay_ms,
-        max_size=config.group_max_size,
-        min_session_timeout_ms=config.group_min_session_timeout_ms,
-        max_session_timeout_ms=config.group_max_session_timeout_ms,
-        offset_metadata_max_bytes=config.offset_metadata_max_bytes,
-        offsets_retention_ms=config.offsets_retention_minutes * 60_000,
-    )
+def _random_id() -> str:
+    import uuid
+
+    return str(uuid.uuid4())
 
 
 class Groups:
@@ -65,11 +54,10 @@ class Groups:
         clock: Clock,
         partitions: Partitions,
         node_id: int,
-        draw_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+        draw_id: Callable[[], str] = _random_id,
     ) -> None:
         self.draw_id = draw_id  # the random part of a member id
-        self._build = partial(GroupMachine, group_settings(config))
-        self._write_timeout_ms = config.offsets_commit_timeout_ms
+        self._config = config
         self._clock = clock
         self._partitions = partitions
         self._node_id = node_id
@@ -105,9 +93,9 @@ class Groups:
             return MOVED
         if not partition.leads:
             return MOVED
-        shard = self._shards[index] = Shard(
-            partition, self._build, _CODEC, self._clock, write_timeout_ms=self._write_timeout_ms
-        )
+        from pykafkad.runtime.group_shards import group_shard
+
+        shard = self._shards[index] = group_shard(partition, self._config, self._clock)
         return shard
 
     # ── the cluster changes ──

@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from kafkawire import batches, records
-from kafkawire.errors import ErrorCode, WireError
+from kafkawire.errors import WireError
 from pykafkad.clock import Clock
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log
+from pykafkad.runtime.refusals import LOADING, MOVED, TOO_FEW, TOO_LARGE, TOO_LATE
 from pykafkad.state.decisions import Decision, Machine, Reply, Write
 
 if TYPE_CHECKING:
@@ -29,11 +30,6 @@ M = TypeVar("M", bound=Machine)
 R = TypeVar("R")
 
 LOAD_STEP_BYTES = 256 * 1024
-MOVED = Refused(ErrorCode.NOT_COORDINATOR, "the coordinator's partition is not led here")
-LOADING = Refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "the coordinator is reading its log")
-TOO_FEW = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "too few replicas are in sync")
-TOO_LATE = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the replicas did not confirm in time")
-TOO_LARGE = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "the record is larger than its topic takes")
 
 
 class StoredCodec(NamedTuple):

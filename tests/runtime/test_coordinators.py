@@ -10,8 +10,9 @@ from kafkawire.api import heartbeat, list_groups, offset_commit, offset_fetch
 from kafkawire.errors import ErrorCode
 from pykafkad.config import Config
 from pykafkad.errors import Refused
-from pykafkad.runtime.coordinators import OFFSETS_TOPIC, Groups, GroupShard, group_settings, java_hash, partition_for
-from pykafkad.runtime.shard import MOVED
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC, Groups, java_hash, partition_for
+from pykafkad.runtime.group_shards import GroupShard, group_settings
+from pykafkad.runtime.refusals import MOVED
 from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
 

@@ -11,7 +11,8 @@ import pytest
 from kafkawire.errors import ErrorCode, WireError
 from pykafkad.errors import Refused
 from pykafkad.runtime import shard as shard_module
-from pykafkad.runtime.shard import LOADING, MOVED, TOO_FEW, TOO_LARGE, TOO_LATE, Shard, StoredCodec
+from pykafkad.runtime.refusals import LOADING, MOVED, TOO_FEW, TOO_LARGE, TOO_LATE
+from pykafkad.runtime.shard import Shard, StoredCodec
 from pykafkad.state.decisions import NOTHING, Decision, Reply, Write
 from tests.kit.broker import Broker
 from tests.kit.loop import run
