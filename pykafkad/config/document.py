@@ -19,7 +19,7 @@ from pykafkad.config.topics import TopicConfig
 _INTRODUCTION = """\
 # Settings
 
-Written by `make rewrite` from the declarations in `pykafkad/config/`; edit those.
+Written by `make docs` from the declarations in `pykafkad/config/`; edit those.
 
 Settings come from a `server.properties` file, from `--override key=value`, and from the environment, where
 `KAFKA_LOG_RETENTION_MS` is `log.retention.ms` (`__` is an underscore, `___` a dash), as in Kafka's image. Keys and
