@@ -73,7 +73,10 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
         if by_id and not name:
             refused = _NO_TOPIC_ID
         answers = []
-        for asked in topic.partition_data:
+        data = topic.partition_data
+        if len(data) > 1:
+            data = list({asked.index: asked for asked in data}.values())  # named twice: the last one counts
+        for asked in data:
             index = asked.index
             partition = get(name, index) if refused is None else refused
             if not isinstance(partition, Refused):
@@ -139,7 +142,7 @@ def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
 def _refusal(call: Call, topic: str, index: int, refused: Refused, start: int) -> PartitionResponse:
     answer = PartitionResponse(index=index, error_code=int(refused.code), base_offset=-1, log_start_offset=start)
     if call.version >= 8 and isinstance(refused, Unreadable) and refused.code == ErrorCode.CORRUPT_MESSAGE:
-        answer.error_message = refused.detail
+        answer.error_message = refused.detail or None
     elif call.version >= 8 and (errors := getattr(refused, "errors", None)):
         answer.error_message = refused.detail
         answer.record_errors = [

@@ -87,12 +87,13 @@ def entry(records: Buffer, *, zstd: bool) -> BatchHeader | Unreadable:
     while end - position >= _UP_TO_MAGIC:
         (length,) = _LENGTH(records, position + 8)
         (magic,) = _MAGIC(records, position + 16)
-        if length < _LEAST:
-            return Unreadable(
-                ErrorCode.CORRUPT_MESSAGE, f"Record size {length} is less than the minimum record overhead ({_LEAST})"
+        if length < _LEAST or not 0 <= magic <= MAGIC:
+            what = (
+                f"Record size {length} is less than the minimum record overhead ({_LEAST})"
+                if length < _LEAST
+                else f"Invalid magic found in record: {magic}"
             )
-        if not 0 <= magic <= MAGIC:
-            return Unreadable(ErrorCode.CORRUPT_MESSAGE, f"Invalid magic found in record: {magic}")
+            return Unreadable(ErrorCode.CORRUPT_MESSAGE, what if position == 0 else "")
         if end - position < length + PREFIX_SIZE:
             break
         found.append((position, magic))

@@ -90,27 +90,29 @@ def test_other_acks_are_refused() -> None:
 
 def test_partitions_are_judged_one_by_one() -> None:
     async def main() -> None:
-        broker = Broker(t=1)
+        broker = Broker(t=6)
         broken = batch(b"x")
         broken[-1] ^= 1
         answers = await produced(
             broker,
             ("t", 0, batch(b"a")),
-            ("t", 5, batch(b"a")),
+            ("t", 6, batch(b"a")),
             ("nowhere", 0, batch(b"a")),
-            ("t", 0, broken),
-            ("t", 0, b""),
-            ("t", 0, None),
-            ("t", 0, batch(b"a") + batch(b"b")),
+            ("t", 1, broken),
+            ("t", 2, b""),
+            ("t", 3, None),
+            ("t", 4, batch(b"a") + batch(b"b")),
+            ("t", 5, batch(b"a")),
         )
-        assert sorted((a.error_code, a.base_offset) for a in answers) == [
-            (0, 0),
-            (ErrorCode.CORRUPT_MESSAGE, -1),
-            (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1),
-            (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1),
-            (ErrorCode.INVALID_RECORD, -1),
-            (ErrorCode.INVALID_RECORD, -1),
-            (ErrorCode.INVALID_RECORD, -1),
+        assert [(a.index, a.error_code, a.base_offset) for a in answers] == [
+            (0, 0, 0),
+            (6, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1),
+            (1, ErrorCode.CORRUPT_MESSAGE, -1),
+            (2, ErrorCode.INVALID_RECORD, -1),
+            (3, ErrorCode.INVALID_RECORD, -1),
+            (4, ErrorCode.INVALID_RECORD, -1),
+            (5, 0, 0),
+            (0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1),
         ]
 
     run(main())
@@ -136,6 +138,15 @@ def test_a_transactional_batch_needs_a_transactional_id() -> None:
         raw = batch(b"a", transactional=True, producer_id=1, producer_epoch=0, base_sequence=0)
         (answer,) = await produced(Broker(t=1), ("t", 0, raw))
         assert answer.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+    run(main())
+
+
+def test_a_partition_named_twice_counts_once() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        (answer,) = await produced(broker, ("t", 0, batch(b"a", b"b")), ("t", 0, batch(b"c")))
+        assert answer.base_offset == 0 and broker.partition("t").log.end_offset == 1
 
     run(main())
 
