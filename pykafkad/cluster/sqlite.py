@@ -75,6 +75,8 @@ class SqliteStore:
             if writer.execute("SELECT name FROM sqlite_master WHERE name = 'meta'").fetchone() is None:
                 writer.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
             self._reader = self._connect()
+            if self._ended():
+                self._bury([])
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path}: {error}") from error
         self._poll_later()
@@ -269,13 +271,16 @@ class SqliteStore:
             if version != self._data_version:
                 self._data_version = version
                 self._tell()
-            now = self._clock.now_ms()
-            ended = [row[0] for row in self._reads.execute("SELECT id FROM leases WHERE ends_ms < ?", (now,))]
-            if ended and self._burying is None:
+            if self._ended() and self._burying is None:
                 self._burying = asyncio.get_running_loop().create_task(self._bury_ended())
         except (sqlite3.Error, StoreUnavailable):
             pass  # the next writer reports it; watching goes on
         self._poll_later()
+
+    def _ended(self) -> bool:
+        """Whether there are leases to be buried."""
+        ended = self._reads.execute("SELECT 1 FROM leases WHERE ends_ms < ? LIMIT 1", (self._clock.now_ms(),))
+        return ended.fetchone() is not None
 
     async def _bury_ended(self) -> None:
         try:

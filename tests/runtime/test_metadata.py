@@ -101,6 +101,19 @@ def test_two_processes_cannot_be_one_broker(tmp_path: Path) -> None:
     run(main())
 
 
+def test_an_id_is_free_when_the_lease_has_ended(tmp_path: Path) -> None:
+    async def main() -> None:
+        crashed = await broker(tmp_path, 1).start()
+        crashed.metadata._keeping.cancel()  # type: ignore[union-attr]
+        await crashed.store.close()
+        await asyncio.sleep(60)
+        again = await broker(tmp_path, 1).start(directory="another")
+        assert again.image.brokers[1].directory == "another"
+        await again.stop()
+
+    run(main())
+
+
 def test_a_broker_that_lost_its_lease_registers_again(tmp_path: Path) -> None:
     async def scenario(one: Control) -> None:
         epoch = one.image.brokers[1].epoch
