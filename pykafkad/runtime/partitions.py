@@ -266,7 +266,11 @@ class Partitions:
             if place is not None and key not in self._open:
                 internal = is_internal(key[0])
                 if not internal or TopicPartition(*key) in self._homes:
-                    self._unopened |= isinstance(self._open_now(place), Refused)
+                    try:
+                        self._unopened |= isinstance(self._open_now(place), Refused)
+                    except Exception as error:
+                        # One partition that nobody can read must not keep the others closed.
+                        events.error("could not open a partition", partition=f"{key[0]}-{key[1]}", exc_info=error)
             if number % OPENED_PER_SLICE == OPENED_PER_SLICE - 1:
                 yield
 

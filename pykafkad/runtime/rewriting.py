@@ -48,7 +48,7 @@ def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, pa
     late: list[tuple[int, str]] = []
     claims_append_time = bool(header.attributes & LOG_APPEND_TIME)
     try:
-        for index, record in enumerate(iterate(records)):
+        for index, record in enumerate(iterate(records, UNPACKED_MAX)):
             if limits.keyed and record.key is None:
                 keyless.append(
                     (index, f"Compacted topic cannot accept message without key in topic partition {partition}")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from kafkawire.errors import ErrorCode
 from pykafkad.config import Config
 from pykafkad.errors import Refused
@@ -217,6 +219,25 @@ def test_a_directory_that_cannot_be_made_is_told_and_heals() -> None:
         assert code(broker.partitions.get("t", 0)) == ErrorCode.KAFKA_STORAGE_ERROR
         broker.disk.capacity = None
         assert isinstance(broker.write("t", b"x"), Appended)
+
+    run(main())
+
+
+def test_one_partition_that_cannot_be_opened_does_not_keep_the_others_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        broker = Broker(t=3)
+        opens = broker.log_dir.open_log
+
+        def stumble(topic: str, index: int, *rest: Any, **more: Any) -> Any:
+            if index == 1:
+                raise ValueError("what is this?")
+            return opens(topic, index, *rest, **more)
+
+        monkeypatch.setattr(broker.log_dir, "open_log", stumble)
+        broker.partitions.start()
+        await asyncio.sleep(1)
+        assert [partition.index for partition in broker.partitions.all()] == [0, 2]
+        await broker.partitions.stop()
 
     run(main())
 
