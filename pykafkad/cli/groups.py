@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     describe.add_argument("--verbose", action="store_true", help="with --members, who has which partitions")
     add_json(describe)
 
-    add_json(action("lag", "how far behind, in records and in seconds"))
+    add_json(action("lag", "how far behind, in records and in seconds; without a name, all groups"))
 
     action("delete", "remove groups without members, and their offsets")
 
@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "list":
             show_list(client, args, names)
             return 0
-        if args.all_groups:
+        if args.all_groups or (args.action == "lag" and not names):
             names = [group.group_id for group in list_groups(client)]
         elif not names:
             raise Misused("which group? (--all-groups for all)")
