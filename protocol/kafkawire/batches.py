@@ -54,7 +54,7 @@ class BatchHeader(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
-    count: int
+    count: int  # type: ignore[assignment]  # shadows tuple.count, which nobody counts with
 
     @property
     def last_offset(self) -> int:

@@ -55,7 +55,7 @@ def decode(cls: type[T], version: int, buffer: Buffer, position: int = 0) -> T:
 
     Records come out as slices of the buffer; everything else is copied out of it.
     """
-    decode_it = cls.__wire__.decoders.get(version) or decoder(cls, version)  # type: ignore[attr-defined]
+    decode_it: Any = cls.__wire__.decoders.get(version) or decoder(cls, version)  # type: ignore[attr-defined]
     try:
         if decode_it.wants_view:
             message: T = decode_it(buffer if type(buffer) is memoryview else memoryview(buffer), position)

@@ -92,7 +92,7 @@ def response_frame(correlation_id: int, message: Any, version: int) -> list[Piec
     if last or not pieces:
         pieces.append(last)
     size = len(pieces[0]) if len(pieces) == 1 else sum(map(len, pieces))
-    _SIZE_AND_CORRELATION.pack_into(pieces[0], 0, size - 4, correlation_id)
+    _SIZE_AND_CORRELATION.pack_into(head, 0, size - 4, correlation_id)
     return pieces
 
 
@@ -103,5 +103,5 @@ def request_frame(api_key: int, version: int, correlation_id: int, client_id: st
     last = encoder(type(message), version)(message, head, pieces)
     if last or not pieces:
         pieces.append(last)
-    _SIZE.pack_into(pieces[0], 0, sum(map(len, pieces)) - 4)
+    _SIZE.pack_into(head, 0, sum(map(len, pieces)) - 4)
     return pieces

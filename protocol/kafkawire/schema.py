@@ -160,7 +160,7 @@ def _declare(cls: type[T], key: int, versions: Versions, flexible: int | None) -
         "__match_args__": (),
         "__wire__": Declaration(cls.__name__, texts, defaults, key, versions, flexible),
     }
-    return type(cls.__name__, (Message,), body)  # type: ignore[return-value]
+    return type(cls.__name__, (Message,), body)
 
 
 @dataclass_transform(kw_only_default=True, eq_default=True)

@@ -91,7 +91,7 @@ class PartitionData:
     acknowledge_error_code: Int16 = 0
     acknowledge_error_message: String | None = None
     current_leader: LeaderIdAndEpoch = default()
-    records: Records | None = None
+    records: Records = b""
     acquired_records: list[AcquiredRecords] = array()
 
 

@@ -28,7 +28,7 @@ def shared_default(cls: type[Any]) -> Any:
         if any(isinstance(field.type, Array) or is_struct(field.type) for field in fields):
             return None
         frozen = type(cls.__name__, (cls,), {"__slots__": (), "__module__": cls.__module__, "__setattr__": _refuse})
-        instance = object.__new__(frozen)
+        instance: Any = object.__new__(frozen)
         for field in fields:
             object.__setattr__(instance, field.name, field.default)
         wire.shared = instance
@@ -71,5 +71,5 @@ def install_constructor(cls: type[Any]) -> None:
         for line in body or ["pass"]:
             source.line(line)
     home = cls if "__wire__" in cls.__dict__ else cls.__mro__[1]
-    home.__init__ = source.function("__init__")
+    type.__setattr__(home, "__init__", source.function("__init__"))
     assert home is not Message

@@ -115,7 +115,8 @@ def _read(cls: type[Any], wire: Declaration) -> tuple[Field, ...]:
 
 def _field(name: str, meaning: Any, default: Any) -> Field:
     versions, nullable_since, tag, ignorable = Versions(0, FOREVER), None, None, False
-    what, notes = meaning, ()
+    what: Any = meaning
+    notes: list[Any] = []
     if type(meaning) is tuple:
         what, *notes = meaning
     if isinstance(what, _Optional):

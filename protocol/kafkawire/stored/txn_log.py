@@ -32,16 +32,16 @@ class TransactionLogKey:
 @message(api_key=0, versions=between(0, 1), flexible=since(1))
 class TransactionLogValue:
     producer_id: Int64 = 0
-    previous_producer_id: Annotated[Int64, tag(0)] = -1
-    next_producer_id: Annotated[Int64, tag(1)] = -1
+    previous_producer_id: Annotated[Int64, tag(0), since(1)] = -1
+    next_producer_id: Annotated[Int64, tag(1), since(1)] = -1
     producer_epoch: Int16 = 0
-    next_producer_epoch: Annotated[Int16, tag(3)] = -1
+    next_producer_epoch: Annotated[Int16, tag(3), since(1)] = -1
     transaction_timeout_ms: Int32 = 0
     transaction_status: Int8 = 0
     transaction_partitions: list[PartitionsSchema] | None = array()
     transaction_last_update_timestamp_ms: Int64 = 0
     transaction_start_timestamp_ms: Int64 = 0
-    client_transaction_version: Annotated[Int16, tag(2)] = 0
+    client_transaction_version: Annotated[Int16, tag(2), since(1)] = 0
 
 
 @struct
