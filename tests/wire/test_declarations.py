@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from kafkawire.compiler.fields import Array, fields_of, is_struct
 from kafkawire.keys import API
 from kafkawire.schema import FOREVER, DefaultStruct
-
 from tests.wire.classes import APIS, CLASSES, Kind
 
 _ROOT = Path(__file__).parents[2]

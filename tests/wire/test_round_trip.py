@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
 from kafkawire import codec
 from kafkawire.errors import EncodeError, WireError
-
 from tests.kit import obvious
 from tests.kit.strategies import messages, sample
 from tests.wire.classes import CLASSES, Kind
