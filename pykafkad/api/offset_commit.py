@@ -10,7 +10,7 @@ from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.grouping import Answer, may, may_topic
 from pykafkad.errors import Refused
-from pykafkad.state.groups.bodies import Committed, NewOffset
+from pykafkad.state.groups.bodies import CommitRequest, Committed, NewOffset
 
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
@@ -68,20 +68,17 @@ def handle(call: Call, request: Request) -> Answer:
     shard = call.node.groups.shard(group_id)
     if isinstance(shard, Refused):
         return respond(shard)
-    return shard.ask(
-        call.now,
-        respond,
-        shard.machine.commit,
-        group_id=group_id,
-        member_id=request.member_id,
-        instance_id=request.group_instance_id,
-        generation=request.generation_id_or_member_epoch,
-        offsets=new,
-        retention_ms=request.retention_time_ms,
-        unknown_group=(
-            ErrorCode.GROUP_ID_NOT_FOUND if call.version >= GROUP_ID_NOT_FOUND else ErrorCode.ILLEGAL_GENERATION
-        ),
+    unknown = ErrorCode.GROUP_ID_NOT_FOUND if call.version >= GROUP_ID_NOT_FOUND else ErrorCode.ILLEGAL_GENERATION
+    commit = CommitRequest(
+        group_id,
+        request.member_id,
+        request.group_instance_id,
+        request.generation_id_or_member_epoch,
+        new,
+        request.retention_time_ms,
+        unknown,
     )
+    return shard.ask(call.now, respond, shard.machine.commit, commit)
 
 
 def _refuse(request: Request, code: ErrorCode) -> Response:

@@ -139,8 +139,9 @@ class Shard(Generic[M]):
         write = self._codec.write
         pairs = [write(key, value, version) for key, value, version in written]
         limit = partition.topic_config.max_message_bytes
-        if len(written) > 1 and sum(len(key) + len(value or b"") + 32 for key, value in pairs) > limit:
-            middle = len(written) // 2
+        count = len(written)
+        if count > 1 and sum(len(key) + len(value or b"") + 32 for key, value in pairs) > limit:
+            middle = count // 2
             return self._write(written[:middle], now) or self._write(written[middle:], now)
         batch = records.build(pairs, timestamp=now)
         if len(batch) > limit:
@@ -149,7 +150,7 @@ class Shard(Generic[M]):
             base = partition.append_own(batch, now)
         except StorageFailed:
             return MOVED
-        self._end = base + len(pairs)
+        self._end = base + count
         replay = self.machine.replay
         for key, value, _ in written:
             replay(key, value)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kafkawire.errors import ErrorCode
 from kafkawire.stored.group_log import GroupMetadataKey, OffsetCommitKey
 from pykafkad.errors import Refused
 from pykafkad.state.decisions import Decision, Write
 from pykafkad.state.groups import bodies
-from pykafkad.state.groups.bodies import NewOffset, WantedOffset
+from pykafkad.state.groups.bodies import CommitRequest, NewOffset, WantedOffset
 from pykafkad.state.groups.classic import JoinRequest, Leaver, SyncRequest
 from pykafkad.state.groups.ledger import GroupMachine
 from pykafkad.state.groups.turn import GroupSettings
@@ -115,21 +114,20 @@ class GroupScript:
         return self.machine.leave(int(plain[0]), group_id=plain[1], leavers=leavers, now=self.now)
 
     def commit(self, plain: list[str], named: Words) -> Decision:
-        ticket, group, *offsets = plain
-        return self.machine.commit(
-            int(ticket),
-            group_id=group,
-            member_id=named.get("id", ""),
-            instance_id=named.get("instance"),
-            generation=int(named.get("gen", -1)),
-            offsets=[
-                NewOffset(topic, int(partition), int(offset), -1, named.get("meta", ""))
-                for topic, partition, offset in (one.split(":") for one in offsets)
-            ],
-            retention_ms=int(named.get("retention", -1)),
-            unknown_group=ErrorCode.GROUP_ID_NOT_FOUND,
-            now=self.now,
+        ticket, group, *given = plain
+        offsets = [
+            NewOffset(topic, int(partition), int(offset), -1, named.get("meta", ""))
+            for topic, partition, offset in (one.split(":") for one in given)
+        ]
+        request = CommitRequest(
+            group,
+            named.get("id", ""),
+            named.get("instance"),
+            int(named.get("gen", -1)),
+            offsets,
+            int(named.get("retention", -1)),
         )
+        return self.machine.commit(int(ticket), request, self.now)
 
     def fetch(self, plain: list[str], named: Words) -> Decision:
         ticket, group, *wanted = plain

@@ -1,7 +1,7 @@
 """Transcripts as tests: a command, ``----``, what came of it. ``make rewrite`` records anew; read the diff.
 
 A file is a sequence of cases, parted by blank lines; lines that begin with ``#`` are for the reader. A case is one or
-more command lines, a line of four dashes, and the expected outcome. With PYKAFKAD_REWRITE set, expectations are written
+more command lines, a line of four dashes, and the expected outcome. With REWRITE set, expectations are written
 instead of compared.
 """
 
@@ -31,7 +31,7 @@ def play(path: Path, run: Run) -> None:
         parts = [*comments, *([*commands, RULE, *outcome] if commands else [])]
         played.append("\n".join(parts))
     text = "\n\n".join(played) + "\n"
-    if os.environ.get("PYKAFKAD_REWRITE"):
+    if os.environ.get("REWRITE"):
         path.write_text(text)
     else:
-        assert text == path.read_text(), f"{path.name} differs; PYKAFKAD_REWRITE=1 records anew"
+        assert text == path.read_text(), f"{path.name} differs; REWRITE=1 records anew"

@@ -1,10 +1,11 @@
-"""What the group machine answers: plain values, without a trace of API versions.
+"""What the group machine is told and answers: plain values, without a trace of API versions.
 
 ``Refused`` (pykafkad/errors.py) takes the place of any of these when the whole request is refused.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,6 +76,16 @@ class NewOffset(NamedTuple):
     leader_epoch: int = NO_EPOCH
     metadata: str = ""
     topic_id: bytes = ZERO_UUID
+
+
+class CommitRequest(NamedTuple):
+    group_id: str
+    member_id: str
+    instance_id: str | None
+    generation: int
+    offsets: Sequence[NewOffset]
+    retention_ms: int = -1  # an expiry of these offsets' own, which old clients could ask for
+    unknown_group: ErrorCode = ErrorCode.GROUP_ID_NOT_FOUND  # what a member of a group that isn't there is told
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pykafkad.state.deadlines import Deadlines
 from pykafkad.state.decisions import NOTHING, Decision, Reply, Write
 from pykafkad.state.groups import rebalance
 from pykafkad.state.groups.bodies import (
+    CommitRequest,
     Committed,
     Deleted,
     Described,
@@ -26,7 +27,6 @@ from pykafkad.state.groups.bodies import (
     JoinRefused,
     Listed,
     ListedGroup,
-    NewOffset,
     WantedOffset,
 )
 from pykafkad.state.groups.classic import ClassicGroup, JoinRequest, Leaver, SyncRequest
@@ -154,46 +154,23 @@ class GroupMachine:
 
     # ── offsets ──
 
-    def commit(
-        self,
-        ticket: int,
-        *,
-        group_id: str,
-        member_id: str,
-        instance_id: str | None,
-        generation: int,
-        offsets: Sequence[NewOffset],
-        retention_ms: int,
-        unknown_group: ErrorCode,
-        now: int,
-    ) -> Decision:
-        """``unknown_group`` is what a member of a group that doesn't exist is told; it depends on how old it is."""
-        refusal = self._may_commit(group_id, member_id, instance_id, generation, unknown_group, now)
+    def commit(self, ticket: int, request: CommitRequest, now: int) -> Decision:
+        refusal = self._may_commit(request, now)
         if refusal is not None:
             return _reply(ticket, refusal)
-        records, codes = self.offsets.commit(
-            group_id, offsets, now, retention_ms, self._settings.offset_metadata_max_bytes
-        )
+        records, codes = self.offsets.commit(request, now, self._settings.offset_metadata_max_bytes)
         return Decision(records, (Reply(ticket, Committed(codes)),))
 
-    def _may_commit(
-        self,
-        group_id: str,
-        member_id: str,
-        instance_id: str | None,
-        generation: int,
-        unknown_group: ErrorCode,
-        now: int,
-    ) -> Refused | None:
+    def _may_commit(self, request: CommitRequest, now: int) -> Refused | None:
+        group_id, member_id, instance_id, generation, _, _, unknown_group = request
         group = self._groups.get(group_id)
         if group is None:
-            if generation >= 0 and group_id not in self.offsets:
-                return Refused(unknown_group)
             if generation < 0:
                 return None  # a simple group: offsets without members
+            if group_id not in self.offsets:
+                return Refused(unknown_group)
             return Refused(ErrorCode.UNKNOWN_MEMBER_ID)
-        empty = isinstance(group.phase, Empty)
-        if generation < 0 and empty:
+        if generation < 0 and isinstance(group.phase, Empty):
             return None
         if generation < 0 and not member_id and instance_id is None:
             return Refused(ErrorCode.UNKNOWN_MEMBER_ID)

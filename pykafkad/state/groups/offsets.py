@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from kafkawire.errors import ErrorCode
 from pykafkad.model import ZERO_UUID
 from pykafkad.state.decisions import Write
-from pykafkad.state.groups.bodies import FetchedOffset, NewOffset, WantedOffset
+from pykafkad.state.groups.bodies import CommitRequest, FetchedOffset, WantedOffset
 from pykafkad.state.groups.stored import NEVER, OffsetCommitValue, offset_record, offset_tombstone
 
 ByPartition = dict[tuple[str, int], OffsetCommitValue]
@@ -44,12 +44,13 @@ class Offsets:
         return self.by_group.get(group_id, _NONE)
 
     def commit(
-        self, group_id: str, new: Iterable[NewOffset], now: int, retention_ms: int, max_bytes: int
+        self, request: CommitRequest, now: int, max_bytes: int
     ) -> tuple[tuple[Write, ...], tuple[ErrorCode, ...]]:
+        group_id, retention_ms = request.group_id, request.retention_ms
         expires = now + retention_ms if retention_ms >= 0 else NEVER
         records: list[Write] = []
         codes: list[ErrorCode] = []
-        for offset in new:
+        for offset in request.offsets:
             if len(offset.metadata) > max_bytes:
                 codes.append(ErrorCode.OFFSET_METADATA_TOO_LARGE)
             else:

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused
 from pykafkad.state.decisions import Decision
 from pykafkad.state.groups import bodies
-from pykafkad.state.groups.bodies import NewOffset, WantedOffset
+from pykafkad.state.groups.bodies import CommitRequest, NewOffset, WantedOffset
 from pykafkad.state.groups.classic import JoinRequest, Leaver, SyncRequest
 from pykafkad.state.groups.ledger import GroupMachine
 from pykafkad.state.groups.phases import COMES_FROM, Completing, Dead, Empty, Preparing, Stable
@@ -116,13 +115,14 @@ class Walk:
         self.watch(
             self.law.command(
                 "commit",
-                group_id=group,
-                member_id="" if simple else member,
-                instance_id=None if simple else instance,
-                generation=-1 if simple else self._generation(group),
-                offsets=[NewOffset(self.dice.choice("tu"), self.dice.randrange(3), self.law.now)],
-                retention_ms=self.dice.choice([-1, -1, 5000]),
-                unknown_group=ErrorCode.ILLEGAL_GENERATION,
+                CommitRequest(
+                    group,
+                    "" if simple else member,
+                    None if simple else instance,
+                    -1 if simple else self._generation(group),
+                    [NewOffset(self.dice.choice("tu"), self.dice.randrange(3), self.law.now)],
+                    self.dice.choice([-1, -1, 5000]),
+                ),
             )
         )
 
