@@ -33,6 +33,8 @@ def _decode(data: bytes) -> list[list[str]]:
     entries = [line.split() for line in lines[2:] if line]
     if len(entries) != count:
         raise CorruptCheckpoint(f"{count} entries announced, {len(entries)} found")
+    if lines[-1]:  # a number that lost its last digits is a number still
+        raise CorruptCheckpoint("the last line has no end")
     return entries
 
 

@@ -234,7 +234,7 @@ class LogDir:
         for log in logs:
             key = TopicPartition(log.topic, log.partition)
             if log.recovery_point:
-                points[key] = log.recovery_point
+                points[key] = log.trusted_below
             if log.start_offset > log.segments[0].base_offset:
                 starts[key] = log.start_offset
         return points, starts
@@ -261,7 +261,7 @@ class LogDir:
             except OSError as error:
                 raise StorageFailed(self.path, f"sync: {error}") from error
             for log in dirty:
-                log.recovery_point = log.end_offset
+                log.synced()
 
     def close(self, clean: bool) -> None:
         """Give the directory up. ``clean``: close every log and leave the marker that spares the next start

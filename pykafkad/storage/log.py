@@ -148,6 +148,17 @@ class PartitionLog:
         base = self._active.base_offset
         return base if self.recovery_point < base else None
 
+    @property
+    def trusted_below(self) -> int:
+        """The recovery point to write down. Strictly inside a segment that was only synced while active: its indexes
+        were not, so if it is closed at exactly that offset, a crash must still have it read again.
+        """
+        point = self.recovery_point
+        for segment in reversed(self.segments):
+            if segment.base_offset < point:
+                return point if segment.durable else point - 1
+        return point
+
     # -- append ----------------------------------------------------------------------------------------------------
 
     def append(self, data: Buffer, batches: Sequence[BatchHeader], now: int) -> None:
@@ -526,7 +537,7 @@ class PartitionLog:
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.
 
-        Without ``sync`` somebody else syncs, once for many logs, and then sets ``recovery_point``.
+        Without ``sync`` somebody else syncs, once for many logs, and then calls ``synced``.
         """
         if self._closed:
             return
@@ -547,6 +558,12 @@ class PartitionLog:
             raise self._failed("close", error) from error
         finally:
             self.abandon()
+
+    def synced(self) -> None:
+        """The whole volume was synced after ``close`` without ``sync``."""
+        self.recovery_point = self.end_offset
+        for segment in self._segments:
+            segment.durable = True
 
     def abandon(self) -> None:
         """Let go of all files as they are: the log is being deleted, or its disk has failed."""

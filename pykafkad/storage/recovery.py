@@ -298,7 +298,10 @@ class _Loader:
         if names.LEADER_EPOCHS not in found:
             return Epochs(), not written
         try:
-            epochs = Epochs(decode_epochs(self.disk.read(f"{self.place.directory}/{names.LEADER_EPOCHS}")))
+            entries = decode_epochs(self.disk.read(f"{self.place.directory}/{names.LEADER_EPOCHS}"))
+            epochs = Epochs(entries)
+            if epochs.entries != entries:
+                raise CorruptCheckpoint(f"{entries} do not rise")
         except CorruptCheckpoint as error:
             self.notes.append(f"{names.LEADER_EPOCHS}: {error}; reading epochs from the log")
             return Epochs(), False

@@ -54,7 +54,7 @@ def test_offset_checkpoints() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"1\n0\n", b"0\n", b"0\n1\n", b"0\n1\na 0\n", b"0\nx\n", b"\xff\n", b"0\n1\na b c\n"]
+    "content", [b"1\n0\n", b"0\n", b"0\n1\n", b"0\n1\na 0\n", b"0\nx\n", b"\xff\n", b"0\n1\na b c\n", b"0\n1\na 0 5"]
 )
 def test_bad_checkpoints(content: bytes) -> None:
     with pytest.raises(checkpoints.CorruptCheckpoint):

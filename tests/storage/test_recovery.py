@@ -152,6 +152,27 @@ def test_any_life_with_crashes(seed: int, steps: list[tuple[Any, ...]]) -> None:
                 assert life.directory.notes == []
 
 
+def test_a_segment_synced_while_active_and_closed_there_is_read_again() -> None:
+    """Its data is safe, its indexes were never synced: the recovery point on disk must not vouch for them."""
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    log = open_log(directory, internal_segment_bytes=300, index_interval_bytes=0)
+    append(log, batch(1), batch(1))
+    log.flush()
+    directory.checkpoint([log], {})
+    append(log, batch(9))  # rolls at exactly the recovery point
+    assert log.segments[1].base_offset == log.recovery_point == 2
+    disk.kill()
+    disk.flip_bit(f"/data/t-0/{0:020d}.index", 7)
+    log = open_log(open_dir(disk), internal_segment_bytes=300, index_interval_bytes=0)
+    check_indexes(log)
+    log.flush()
+    assert log.trusted_below == log.end_offset - 1
+    log.roll(0)
+    log.flush()
+    assert log.trusted_below == log.recovery_point == 11  # closed and synced with its indexes
+
+
 def test_a_torn_tail_is_cut_and_told() -> None:
     disk = MemoryDisk()
     log = open_log(open_dir(disk))
