@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 WAITING, SENDING, TURN, ENDING, CLOSED = 1, 2, 4, 8, 16
 
 TURN_REQUESTS = 64  # requests served in one wake-up of one connection,
-TURN_SECONDS = 0.002  # or as many as fit in this
+TURN_SECONDS = 0.001  # or as many as fit in this
 SLOTS_MAX = 64  # requests of one connection that wait at the same time
 AHEAD_MAX = 16 * 1024  # bytes read while an earlier request is in progress, about
 FLUSH_AT = 256 * 1024  # bytes of answers that may collect before they are sent
