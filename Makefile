@@ -43,7 +43,7 @@ bench: $(READY) ## the figures of docs/performance.md, measured on this machine
 	$(PY) -m tests.bench $(ARGS)
 
 fuzz: $(READY) ## the property tests, a hundred times longer
-	HYPOTHESIS_PROFILE=fuzz $(PY) -m pytest -n $(WORKERS) --timeout 3600 tests/wire tests/net $(ARGS)
+	FUZZ=100 $(PY) -m pytest -n $(WORKERS) --timeout 36000 -m hypothesis $(ARGS)
 
 rewrite: $(READY) docs ## record transcripts and generated pages anew; the diff is the review
 	REWRITE=1 $(PY) -m pytest -q tests/state $(ARGS)
