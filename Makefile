@@ -35,7 +35,8 @@ conformance: $(READY) ## real clients against real processes, and against Apache
 	$(PY) -m pytest conformance $(ARGS)
 
 conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
-	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install -y -qq kcat >/dev/null 2>&1; } \
+	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] \
+	    && { apt-get install -y -qq kcat || { apt-get update -qq && apt-get install -y -qq kcat; }; } >/dev/null 2>&1; } \
 	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
 	$(PY) -m pytest conformance --broker pykafkad $(ARGS)
 

@@ -176,6 +176,7 @@ class Client:
         self._first: Connection | None = None
         self._brokers: dict[int, tuple[str, int]] = {}
         self._connections: dict[int, Connection] = {}
+        self._met = False  # whether a broker has ever answered: then one that is gone may come back
 
     def __enter__(self) -> Client:
         return self
@@ -199,6 +200,7 @@ class Client:
             for host, port in self._servers:
                 try:
                     self._first = Connection(host, port)
+                    self._met = True
                     break
                 except Unreachable as error:
                     failures.append(str(error))
@@ -269,7 +271,7 @@ class Client:
         return self.patiently(find)
 
     def patiently(self, attempt: Callable[[], T], *, give_up_on: Iterable[ErrorCode] = ()) -> T:
-        """Call again while the answer is a retriable error code, for a while."""
+        """Call again for a while, if the answer is a retriable error code or a broker that was there is gone."""
         final = set(give_up_on)
         deadline = self.now + PATIENCE_MS
         while True:
@@ -277,6 +279,9 @@ class Client:
                 return attempt()
             except BrokerRefused as refused:
                 if not refused.code.retriable or refused.code in final or self.now > deadline:
+                    raise
+            except Unreachable:
+                if not self._met or self.now > deadline:
                     raise
             pause(RETRY_PAUSE_S)
 

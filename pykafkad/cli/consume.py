@@ -179,8 +179,8 @@ def consume_as_member(
         while go_on():
             if stale:
                 with stop.at_once():
-                    positions = starting_positions(client, args, member)
-                leaders = client.leaders([name])
+                    positions = client.patiently(lambda: starting_positions(client, args, member))
+                leaders = client.patiently(lambda: client.leaders([name]))
             if positions:
                 leaders = advance(client, positions, leaders, output, isolation, args)
             else:
@@ -242,7 +242,7 @@ def advance(
     if not stale:
         return leaders
     pause(0.1)
-    return client.patiently(lambda: client.leaders(sorted({topic for topic, _ in positions}))) or leaders
+    return client.patiently(lambda: client.leaders(sorted({topic for topic, _ in positions})))
 
 
 def look_up(client: Client, partitions: list[tuple[str, int]], timestamp: int) -> Positions:

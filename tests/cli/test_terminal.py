@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, Started
+from tests.cli.conftest import Run, Started, start, stop
 
 
 def test_lines_go_in_and_come_out(pykafkad: Run, topic: str) -> None:
@@ -77,6 +78,28 @@ def test_ctrl_c_commits_and_leaves(broker: Started, pykafkad: Run, topic: str) -
     assert state["members"] == 0
     offsets = {row["partition"]: row["current_offset"] for row in pykafkad("groups", "lag", group, "--json").json}
     assert offsets[0] == 2
+
+
+@pytest.mark.parametrize("words", [[], ["--group", "patient"]], ids=["alone", "member"])
+def test_a_broker_may_restart_meanwhile(tmp_path: Path, words: list[str]) -> None:
+    first = start(tmp_path)
+    at = ["--bootstrap-server", first.address]
+
+    def produce(line: str) -> None:
+        subprocess.run([sys.executable, "-m", "pykafkad", "produce", "t", *at], input=line, text=True, check=True)
+
+    produce("before")
+    command = [sys.executable, "-m", "pykafkad", "consume", "t", "--from-beginning", "--max-messages", "2"]
+    with subprocess.Popen(
+        [*command, *words, *at], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as consumer:
+        assert consumer.stdout is not None
+        assert consumer.stdout.readline() == "before\n"
+        stop(first)
+        second = start(tmp_path, listeners=f"PLAINTEXT://{first.address}")
+        produce("after")
+        assert consumer.communicate(timeout=60) == ("after\n", "2 records\n")
+    stop(second)
 
 
 def test_a_line_without_its_key(pykafkad: Run, topic: str) -> None:
