@@ -1,3 +1,5 @@
+"""Keyed deadlines over a heap, compared with a plain dict."""
+
 from __future__ import annotations
 
 import random

@@ -1,3 +1,5 @@
+"""Decisions are plain values."""
+
 from __future__ import annotations
 
 from pykafkad.state.decisions import NOTHING, Decision, Reply, Write
