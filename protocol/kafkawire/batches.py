@@ -16,8 +16,7 @@ from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
 
-from crc32c import crc32c
-
+from kafkawire.checksum import crc32c
 from kafkawire.codec import Buffer
 from kafkawire.errors import WireError
 

@@ -60,6 +60,11 @@ class _Decoder:
         if not self.run:
             return
         codes = "".join(code for code, _ in self.run)
+        if codes == "B":  # an empty tag section, mostly: an index is cheaper than a call
+            self.source.line(f"{self.run[0][1]} = buffer[p]")
+            self.source.line("p += 1")
+            self.run.clear()
+            return
         targets = ", ".join(target for _, target in self.run)
         comma = "," if len(self.run) == 1 else ""
         self.source.line(f"{targets}{comma} = {self.source.struct(codes, 'read')}(buffer, p)")
