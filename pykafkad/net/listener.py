@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pykafkad.metrics import Metrics
     from pykafkad.net.dispatch import Dispatcher
 
-SCRATCH_BYTES = 1024 * 1024  # frames of 256 KB come whole in it; at 256 KB each was copied aside, a third of a produced GB
+SCRATCH_BYTES = 1024 * 1024  # at 256 KB, every frame of a large batch was copied aside: a third of its cost
 ACCEPT_MAX = 64  # connections accepted in one wake-up
 SWEEP_SECONDS = 5.0
 STALLED_SECONDS = 5.0  # half a frame may pause this long while request memory is short
