@@ -1,7 +1,7 @@
 """CRC-32C, from the crc32c package's C module alone.
 
-The package's ``__init__`` looks its own version up, which loads ``importlib.metadata`` and half of ``email``: a tenth of
-a broker's whole start. So the C module is loaded from beside it, and by the front door if it isn't found there.
+The package's ``__init__`` looks its own version up, which loads ``importlib.metadata`` and half of ``email``: a tenth
+of a broker's whole start. So the C module is loaded from beside it, and by the front door if it isn't found there.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ tag section behind them) are read by one ``unpack_from``. Bytes that are missing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from struct import calcsize, unpack_from
 from typing import Any
 
@@ -157,8 +159,9 @@ class _Decoder:
             self.struct(target, kind)
             self.flush()
 
-    def length(self, code: str) -> None:
-        """Leave the coming value's length in ``n``; null is -1. ``code`` is how inflexible versions say it."""
+    def length(self, code: str, longest: int | None = None) -> None:
+        """Leave the coming value's length in ``n``: plain in inflexible versions (``code`` says how wide), one more in
+        flexible ones."""
         source = self.source
         if not self.flexible:
             self.run.append((code, "n"))
@@ -169,25 +172,38 @@ class _Decoder:
         source.line("p += 1")
         with source.block("if n > 127:"):
             source.line("n, p = longer_uvarint(buffer, p, n)")
-        source.line("n -= 1")
+            if longest is not None:
+                with source.block(f"if n > {longest + 1}:"):
+                    source.line(self.fail("a string is too long"))
 
-    def sized(self, target: str, name: str, nullable: bool) -> None:
+    @contextmanager
+    def unless_null(self, target: str, nullable: bool) -> Iterator[None]:
+        """Around what reads a value whose length was left in ``n``: null is dealt with before."""
         source = self.source
-        self.length("h" if name == "String" else "i")
-        with source.block("if n < 0:"):
-            if nullable and self.flexible:
+        if not nullable:
+            with source.block("if not n:" if self.flexible else "if n < 0:"):
+                source.line(self.fail("null"))
+            yield
+            return
+        if self.flexible:
+            with source.block("if not n:"):
                 source.line(f"{target} = None")
-            elif nullable:
+        else:
+            with source.block("if n < 0:"):
                 with source.block("if n != -1:"):
                     source.line(self.fail("negative length"))
                 source.line(f"{target} = None")
-            else:
-                source.line(self.fail("null"))
         with source.block("else:"):
-            if name == "String" and self.flexible:
-                with source.block(f"if n > {LONGEST_STRING}:"):
-                    source.line(self.fail("a string is too long"))
-            source.line("stop = p + n")
+            yield
+
+    def sized(self, target: str, name: str, nullable: bool) -> None:
+        source = self.source
+        if name == "String":
+            self.length("h", LONGEST_STRING)
+        else:
+            self.length("i")
+        with self.unless_null(target, nullable):
+            source.line("stop = p + n - 1" if self.flexible else "stop = p + n")
             with source.block("if stop > end:"):
                 source.line(self.fail("longer than what is left"))
             if name == "String":
@@ -202,23 +218,14 @@ class _Decoder:
     def array(self, target: str, kind: Array, nullable: bool) -> None:
         source = self.source
         element = kind.element
+        if not is_struct(element) and element.code and element.name != "Uuid":
+            self.numbers(target, element.code, element.size, nullable)
+            return
         self.length("i")
-        with source.block("if n < 0:"):
-            if not nullable:
-                source.line(self.fail("null"))
-            else:
-                if not self.flexible:
-                    with source.block("if n != -1:"):
-                        source.line(self.fail("negative length"))
-                source.line(f"{target} = None")
-        with source.block("else:"):
-            least = max(1, least_size(element, self.version, self.flexible))
-            room = "end - p" if least == 1 else f"(end - p) // {least}"
-            with source.block(f"if n > {room}:"):
-                source.line(self.fail("more elements than what is left can hold"))
-            if not is_struct(element) and element.code and element.name != "Uuid":
-                self.numbers(target, element.code, element.size)
-                return
+        with self.unless_null(target, nullable):
+            if self.flexible:
+                source.line("n -= 1")
+            self.room(max(1, least_size(element, self.version, self.flexible)))
             items, item = source.fresh("items"), source.fresh("item")
             source.line(f"{target} = {items} = []")
             with source.block(f"for {item} in range(n):"):
@@ -229,9 +236,40 @@ class _Decoder:
                 self.flush()
                 source.line(f"{items}.append({item})")
 
-    def numbers(self, target: str, code: str, size: int) -> None:
+    def room(self, least: int) -> None:
+        """Refuse a count that the bytes that are left can't hold, before anything is made for it."""
+        with self.source.block(f"if n > {'end - p' if least == 1 else f'(end - p) // {least}'}:"):
+            self.source.line(self.fail("more elements than what is left can hold"))
+
+    def numbers(self, target: str, code: str, size: int, nullable: bool) -> None:
+        """An array of numbers: few of them, as nearly always, with a cached ``Struct`` and no questions asked."""
         source = self.source
-        short = source.constant(f"read_some_{code}", array_structs(code, "unpack_from"))
-        many = source.constant("unpack_from", unpack_from)
-        source.line(f"{target} = list({short}[n](buffer, p) if n < 33 else {many}(f'>{{n}}{code}', buffer, p))")
-        source.line(f"p += n * {size}" if size > 1 else "p += n")
+        few = array_structs(code, "unpack_from")
+        if self.flexible:
+            self.flush()
+            source.line("n = buffer[p]")
+            source.line("p += 1")
+            name, test = source.constant(f"read_few_{code}", _one_later(few)), f"0 < n < {len(few) + 1}"
+        else:
+            self.length("i")
+            name, test = source.constant(f"read_few_{code}", few), f"0 <= n < {len(few)}"
+        with source.block(f"if {test}:"):
+            source.line(f"{target} = [*{name}[n](buffer, p)]")
+            source.line(f"p += n * {size}{f' - {size}' if self.flexible else ''}")
+        with source.block("else:"):
+            if self.flexible:
+                with source.block("if n > 127:"):
+                    source.line("n, p = longer_uvarint(buffer, p, n)")
+            with self.unless_null(target, nullable):
+                if self.flexible:
+                    source.line("n -= 1")
+                self.room(size)
+                many = source.constant("unpack_from", unpack_from)
+                source.line(f"{target} = [*{many}(f'>{{n}}{code}', buffer, p)]")
+                source.line(f"p += n * {size}")
+
+
+@cache
+def _one_later(functions: tuple[Callable[..., Any], ...]) -> tuple[Callable[..., Any] | None, ...]:
+    """The same table for lengths that are said with one added."""
+    return (None, *functions)

@@ -220,14 +220,7 @@ class _Encoder:
     def items(self, items: str, element: Any) -> None:
         source = self.source
         if not is_struct(element) and element.code and element.name != "Uuid":
-            source.line(f"count = len({items})")
-            self.length("i", "count")
-            code = element.code
-            short = source.constant(f"pack_some_{code}", array_structs(code, "pack"))
-            many = source.constant("pack", pack)
-            source.line(
-                f"{self.out} += {short}[count](*{items}) if count < 33 else {many}(f'>{{count}}{code}', *{items})"
-            )
+            self.numbers(items, element.code)
             return
         self.length("i", f"len({items})")
         item = source.fresh("item")
@@ -239,3 +232,17 @@ class _Encoder:
             else:
                 self.value(item, element, False)
             self.flush()
+
+    def numbers(self, items: str, code: str) -> None:
+        """An array of numbers: few of them, as nearly always, in one go with their count."""
+        source = self.source
+        self.flush()
+        before, count = ("B", "count + 1") if self.flexible else ("i", "count")
+        few = source.constant(f"pack_few_{code}", array_structs(code, "pack", before))
+        many = source.constant("pack", pack)
+        source.line(f"count = len({items})")
+        with source.block("if count < 33:"):
+            source.line(f"{self.out} += {few}[count]({count}, *{items})")
+        with source.block("else:"):
+            self.length("i", "count")
+            source.line(f"{self.out} += {many}(f'>{{count}}{code}', *{items})")

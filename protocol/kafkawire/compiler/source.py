@@ -81,15 +81,16 @@ def _struct(codes: str) -> Struct:
     return found
 
 
-def array_structs(code: str, verb: str) -> tuple[Callable[..., Any], ...]:
-    """``pack`` or ``unpack_from`` for arrays of 0 to 32 numbers, by their count: most arrays are short."""
-    key = (code, verb)
+def array_structs(code: str, verb: str, before: str = "") -> tuple[Callable[..., Any], ...]:
+    """``pack`` or ``unpack_from`` for arrays of 0 to 32 numbers, by their count: most arrays are short. ``before`` is
+    the code of a length in front."""
+    key = (code, verb, before)
     found = _array_structs.get(key)
     if found is None:
-        made = (Struct(f">{count}{code}") for count in range(33))
+        made = (Struct(f">{before}{count}{code}") for count in range(33))
         found = tuple(each.pack if verb == "pack" else each.unpack_from for each in made)
         _array_structs[key] = found
     return found
 
 
-_array_structs: dict[tuple[str, str], tuple[Callable[..., Any], ...]] = {}
+_array_structs: dict[tuple[str, str, str], tuple[Callable[..., Any], ...]] = {}
