@@ -192,7 +192,13 @@ class Apache(Broker):
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
-        } | self.overrides
+        } | self.overrides | self.advertised()
+
+    def advertised(self) -> dict[str, str]:
+        """A scenario names the clients' address only; a KRaft node wants its controller's beside it."""
+        if wanted := self.overrides.get("advertised.listeners"):
+            return {"advertised.listeners": f"{wanted},CONTROLLER://127.0.0.1:{self.controller}"}
+        return {}
 
     def command(self) -> list[str]:
         properties = self.directory / "server.properties"

@@ -212,7 +212,13 @@ def refused(client: Client, *codes: int) -> Iterator[None]:
 def eventually(check: Callable[[], object], what: str, timeout: float = 30, pause: float = 0.05) -> None:
     """Wait for an event, not for seconds: the check is asked again until it is true or the deadline has passed."""
     deadline = time.monotonic() + timeout
-    while not check():
+    refusal: Failed | None = None
+    while True:
+        try:
+            if check():
+                return
+        except Failed as error:  # not there yet, perhaps
+            refusal = error
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout} s: {what}")
+            raise AssertionError(f"not within {timeout} s: {what}" + (f" (last refusal: {refusal})" if refusal else ""))
         time.sleep(pause)

@@ -70,7 +70,7 @@ class Producer:
     """One kcat per run of messages that its command line can't tell apart: same partition, headers, nulls or not."""
 
     def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
-        self.command = ["kcat", "-P", "-b", bootstrap, "-vvv", "-m", "20", "-z", options.get("codec", "none")]
+        self.command = ["kcat", "-P", "-E", "-b", bootstrap, "-vvv", "-m", "20", "-z", options.get("codec", "none")]
         properties = {
             "topic.request.required.acks": {"all": -1}.get(options.get("acks", "all"), options.get("acks")),
             "enable.idempotence": str(options.get("idempotent", False)).lower(),

@@ -1,0 +1,51 @@
+"""InitProducerId and the promise behind it: a request that is sent again because its answer was lost is stored once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from conformance.clients import Admin, Client, Message, client as make_client, eventually, produce
+from conformance.proxy import Proxy
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    made = Proxy()
+    yield made
+    made.close()
+
+
+def test_idempotent_producer(client: Client, admin: Admin, topic: str) -> None:
+    admin.create(topic, 2)
+    for _ in range(3):  # each is a new producer id
+        produce(client, topic, [Message(b"%d" % i, partition=i // 50) for i in range(100)], idempotent=True)
+    for partition in range(2):
+        expected = [b"%d" % i for i in range(50 * partition, 50 * partition + 50)] * 3
+        assert [r.value for r in client.read(topic, 150, partition=partition)] == expected
+
+
+def numbered(i: int) -> bytes:
+    return (b"%d" % i).ljust(100, b".")  # kcat reads its input in blocks of 4 KB: small messages would wait there
+
+
+def test_lost_answers(client_name: str, kind: str, own_broker: Callable[..., object], proxy: Proxy, topic: str) -> None:
+    broker = own_broker(advertised_listeners=f"PLAINTEXT://127.0.0.1:{proxy.port}")
+    proxy.target = broker.port  # type: ignore[attr-defined]
+    client = make_client(client_name, f"127.0.0.1:{proxy.port}")
+    make_client("confluent", f"127.0.0.1:{proxy.port}").admin().create(topic, 1)
+    eventually(lambda: client.partitions(topic) == 1, "the topic is there")
+    answers: list[object] = []
+    producer = client.producer(idempotent=True, linger_ms=0)
+    for i in range(300):
+        if i % 100 == 50:
+            proxy.lose_answers(1)
+        producer.start(topic, Message(numbered(i), partition=0), answers.append)
+        if i % 10 == 0:
+            eventually(lambda n=i: len(answers) > n - 100, "answers come")  # type: ignore[misc]
+    producer.flush(30)
+    producer.close()
+    assert proxy.lost >= 2, "the wire did break"
+    assert [r.value for r in client.read(topic, 300)] == [numbered(i) for i in range(300)]
+    assert client.offset_at(topic, 0, -1) == 300, "once each"
