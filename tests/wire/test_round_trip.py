@@ -40,7 +40,7 @@ def test_compiled_and_obvious_agree_on_samples(kind: Kind) -> None:
     deadline=None,
     derandomize=True,
     database=None,
-    phases=[Phase.generate],
+    phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(st.data())
