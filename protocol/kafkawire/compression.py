@@ -18,6 +18,7 @@ _XERIAL_HEADER = _XERIAL_MAGIC + b"\0\0\0\1\0\0\0\1"
 _XERIAL_BLOCK = 32 * 1024
 _LENGTH = Struct(">i")
 _CHUNK = 64 * 1024
+_REPEATED = 1  # a zstd block that is one byte, many times
 
 
 def compress(codec: int, data: Buffer, level: int | None = None) -> bytes:
@@ -140,9 +141,33 @@ def _lz4(data: Buffer, limit: int) -> bytes:
 def _zstd(data: Buffer, limit: int) -> bytes:
     import zstandard
 
+    whole = bytes(data)
+    _check_zstd_frames(whole, zstandard)
     out = bytearray()
-    with zstandard.ZstdDecompressor().stream_reader(bytes(data), read_across_frames=True) as reader:
+    with zstandard.ZstdDecompressor().stream_reader(whole, read_across_frames=True) as reader:
         while part := reader.read(min(_CHUNK, limit - len(out) + 1)):
             out += part
             _bounded(out, limit)
     return bytes(out)
+
+
+def _check_zstd_frames(data: bytes, zstandard: Any) -> None:
+    """WireError unless the frames are whole: the library's reader, the only one whose output can be bounded, ends
+    without a word where its input does. Walks from block to block by their headers."""
+    position = 0
+    while position < len(data):
+        if data[position + 1 : position + 4] == b"\x2a\x4d\x18" and data[position] >> 4 == 5:  # a frame to skip
+            position += 8 + int.from_bytes(data[position + 4 : position + 8], "little")
+        else:
+            checksum = zstandard.get_frame_parameters(data[position : position + 18]).has_checksum
+            position += zstandard.frame_header_size(data[position : position + 18])
+            last = False
+            while not last:
+                head = int.from_bytes(data[position : position + 3], "little")
+                if position + 3 > len(data):
+                    raise WireError("zstd: cut short")
+                last, kind, size = bool(head & 1), head >> 1 & 3, head >> 3
+                position += 3 + (1 if kind == _REPEATED else size)
+            position += 4 * checksum
+    if position != len(data):
+        raise WireError("zstd: cut short")
