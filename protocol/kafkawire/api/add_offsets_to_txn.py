@@ -1,4 +1,4 @@
-"""AddOffsetsToTxn (API key 25)."""
+"""AddOffsetsToTxn (API key 25): announce that a transaction will also commit offsets of a group."""
 
 from __future__ import annotations
 

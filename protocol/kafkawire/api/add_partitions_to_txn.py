@@ -1,4 +1,7 @@
-"""AddPartitionsToTxn (API key 24)."""
+"""AddPartitionsToTxn (API key 24): announce the partitions that a transaction is about to write to.
+
+v4  brokers may verify or add several transactions at once.
+"""
 
 from __future__ import annotations
 

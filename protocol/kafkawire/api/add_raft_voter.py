@@ -1,4 +1,4 @@
-"""AddRaftVoter (API key 80)."""
+"""AddRaftVoter (API key 80): let another controller vote in the metadata quorum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlterClientQuotas (API key 49)."""
+"""AlterClientQuotas (API key 49): set and remove quotas of users, clients and addresses."""
 
 from __future__ import annotations
 

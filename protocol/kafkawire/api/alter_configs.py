@@ -1,4 +1,4 @@
-"""AlterConfigs (API key 33)."""
+"""AlterConfigs (API key 33): replace all settings of a resource; IncrementalAlterConfigs is the safer way."""
 
 from __future__ import annotations
 

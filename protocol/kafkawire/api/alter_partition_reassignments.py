@@ -1,4 +1,4 @@
-"""AlterPartitionReassignments (API key 45)."""
+"""AlterPartitionReassignments (API key 45): begin moving partitions to other brokers, or call it off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlterReplicaLogDirs (API key 34)."""
+"""AlterReplicaLogDirs (API key 34): move replicas between one broker's disks."""
 
 from __future__ import annotations
 

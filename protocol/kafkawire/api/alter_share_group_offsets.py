@@ -1,4 +1,4 @@
-"""AlterShareGroupOffsets (API key 91)."""
+"""AlterShareGroupOffsets (API key 91): set where an empty share group begins to read."""
 
 from __future__ import annotations
 

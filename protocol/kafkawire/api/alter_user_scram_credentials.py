@@ -1,4 +1,4 @@
-"""AlterUserScramCredentials (API key 51)."""
+"""AlterUserScramCredentials (API key 51): set and remove SCRAM passwords."""
 
 from __future__ import annotations
 

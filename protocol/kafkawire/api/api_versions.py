@@ -1,4 +1,8 @@
-"""ApiVersions (API key 18)."""
+"""ApiVersions (API key 18): tell which APIs, versions and features this broker has: the first thing any client asks.
+
+v3  flexible, and the client says what software it is; the answer keeps the old header in all versions (KIP-511).
+v4  features may have a lowest level of 0.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ConsumerGroupDescribe (API key 69)."""
+"""ConsumerGroupDescribe (API key 69): show groups of the consumer protocol (KIP-848) and their members."""
 
 from __future__ import annotations
 

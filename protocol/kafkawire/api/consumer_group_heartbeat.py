@@ -1,4 +1,7 @@
-"""ConsumerGroupHeartbeat (API key 68)."""
+"""ConsumerGroupHeartbeat (API key 68): join, stay in and leave a group of the consumer protocol (KIP-848), all in one request.
+
+v1  a member may subscribe by regular expression, and brings its own member id.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CreateAcls (API key 30)."""
+"""CreateAcls (API key 30): add access rules."""
 
 from __future__ import annotations
 

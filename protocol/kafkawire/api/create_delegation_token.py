@@ -1,4 +1,4 @@
-"""CreateDelegationToken (API key 38)."""
+"""CreateDelegationToken (API key 38): make a token that stands for its owner for a while."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CreatePartitions (API key 37)."""
+"""CreatePartitions (API key 37): give topics more partitions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""CreateTopics (API key 19)."""
+"""CreateTopics (API key 19): create topics, or only say whether that would work.
+
+v4  number of partitions and replication factor may be left to the broker (-1).
+v5  flexible; the answer tells the settings that the topic got.   v7  and the topic id.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeleteAcls (API key 31)."""
+"""DeleteAcls (API key 31): remove the access rules that match filters."""
 
 from __future__ import annotations
 

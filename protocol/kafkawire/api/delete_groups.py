@@ -1,4 +1,4 @@
-"""DeleteGroups (API key 42)."""
+"""DeleteGroups (API key 42): delete empty groups and their offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeleteShareGroupOffsets (API key 92)."""
+"""DeleteShareGroupOffsets (API key 92): forget what an empty share group read of topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeleteShareGroupState (API key 86)."""
+"""DeleteShareGroupState (API key 86): delete what the share coordinator keeps of partitions."""
 
 from __future__ import annotations
 

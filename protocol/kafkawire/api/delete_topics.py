@@ -1,4 +1,7 @@
-"""DeleteTopics (API key 20)."""
+"""DeleteTopics (API key 20): delete topics.
+
+v5  the answer may carry a message.   v6  topics by name or by id.
+"""
 
 from __future__ import annotations
 

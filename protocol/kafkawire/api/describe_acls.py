@@ -1,4 +1,4 @@
-"""DescribeAcls (API key 29)."""
+"""DescribeAcls (API key 29): list the access rules that match a filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeClientQuotas (API key 48)."""
+"""DescribeClientQuotas (API key 48): list the quotas that match a filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DescribeCluster (API key 60)."""
+"""DescribeCluster (API key 60): list brokers (or controllers), the controller and the cluster id.
+
+v1  asks for brokers or controllers.   v2  fenced brokers too, on request.
+"""
 
 from __future__ import annotations
 

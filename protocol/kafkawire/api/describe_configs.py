@@ -1,4 +1,7 @@
-"""DescribeConfigs (API key 32)."""
+"""DescribeConfigs (API key 32): show the settings of topics, brokers, groups.
+
+v3  documentation on request, and the type of each setting.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeDelegationToken (API key 41)."""
+"""DescribeDelegationToken (API key 41): list delegation tokens."""
 
 from __future__ import annotations
 

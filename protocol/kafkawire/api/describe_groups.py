@@ -1,4 +1,7 @@
-"""DescribeGroups (API key 15)."""
+"""DescribeGroups (API key 15): show classic groups and their members.
+
+v4  static members show their instance.   v6  an unknown group is an error, with a message.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DescribeLogDirs (API key 35)."""
+"""DescribeLogDirs (API key 35): show how a broker's disks are filled.
+
+v4  size and free space of the disk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeProducers (API key 61)."""
+"""DescribeProducers (API key 61): show the producers that a partition remembers."""
 
 from __future__ import annotations
 

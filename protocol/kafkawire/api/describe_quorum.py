@@ -1,4 +1,4 @@
-"""DescribeQuorum (API key 55)."""
+"""DescribeQuorum (API key 55): show the state of the metadata quorum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeShareGroupOffsets (API key 90)."""
+"""DescribeShareGroupOffsets (API key 90): show how far share groups have read."""
 
 from __future__ import annotations
 

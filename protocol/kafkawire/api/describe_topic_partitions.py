@@ -1,4 +1,4 @@
-"""DescribeTopicPartitions (API key 75)."""
+"""DescribeTopicPartitions (API key 75): show topics and their partitions page by page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DescribeTransactions (API key 65)."""
+"""DescribeTransactions (API key 65): show transactions by their transactional ids."""
 
 from __future__ import annotations
 

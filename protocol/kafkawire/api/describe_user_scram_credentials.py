@@ -1,4 +1,4 @@
-"""DescribeUserScramCredentials (API key 50)."""
+"""DescribeUserScramCredentials (API key 50): list users and the SCRAM mechanisms they have, never a password."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ElectLeaders (API key 43)."""
+"""ElectLeaders (API key 43): hand partitions back to their preferred leaders, or to any replica in need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EndTxn (API key 26)."""
+"""EndTxn (API key 26): commit or abort a transaction.
+
+v5  the answer brings the next producer epoch (KIP-890).
+"""
 
 from __future__ import annotations
 

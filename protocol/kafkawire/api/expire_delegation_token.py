@@ -1,4 +1,4 @@
-"""ExpireDelegationToken (API key 40)."""
+"""ExpireDelegationToken (API key 40): set when a delegation token ends."""
 
 from __future__ import annotations
 

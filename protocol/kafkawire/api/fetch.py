@@ -1,4 +1,9 @@
-"""Fetch (API key 1)."""
+"""Fetch (API key 1): read records, by consumers and by followers; waits until there is enough.
+
+v4  isolation level and aborted transactions.   v5  log start offset.   v7  incremental fetch sessions (KIP-227).
+v9  leader epochs fence.   v11  racks and the preferred replica (KIP-392).   v12  flexible; diverging epochs.
+v13  topics by id.   v15  replica state as a tagged field.   v16  tells new leaders at once (KIP-951).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""FindCoordinator (API key 10)."""
+"""FindCoordinator (API key 10): tell which broker coordinates a group, a transaction or a share partition.
+
+v1  transactions too.   v3  flexible.   v4  several keys at once.   v6  share groups.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GetTelemetrySubscriptions (API key 71)."""
+"""GetTelemetrySubscriptions (API key 71): tell a client which metrics to push, and how often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heartbeat (API key 12)."""
+"""Heartbeat (API key 12): stay in a classic group, and hear that it rebalances."""
 
 from __future__ import annotations
 

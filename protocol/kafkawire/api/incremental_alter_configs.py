@@ -1,4 +1,4 @@
-"""IncrementalAlterConfigs (API key 44)."""
+"""IncrementalAlterConfigs (API key 44): set, remove, append to and subtract from single settings."""
 
 from __future__ import annotations
 

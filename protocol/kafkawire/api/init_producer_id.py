@@ -1,4 +1,7 @@
-"""InitProducerId (API key 22)."""
+"""InitProducerId (API key 22): give a producer its id and epoch.
+
+v3  a producer may show the id it has, to get its epoch raised.   v6  two-phase commit, not stable yet.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""InitializeShareGroupState (API key 83)."""
+"""InitializeShareGroupState (API key 83): begin to keep state of a share partition."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""JoinGroup (API key 11)."""
+"""JoinGroup (API key 11): join a classic group and wait for the rebalance to end.
+
+v1  rebalance timeout.   v4  a new member first gets an id and comes again (KIP-394).   v5  static members.
+v6  flexible.   v7  the answer names the protocol type.   v8  the reason.   v9  the leader may skip the assignment.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""LeaveGroup (API key 13)."""
+"""LeaveGroup (API key 13): leave a classic group.
+
+v3  several members at once, by id or by instance.   v4  flexible.   v5  the reason.
+"""
 
 from __future__ import annotations
 

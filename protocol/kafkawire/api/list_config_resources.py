@@ -1,4 +1,7 @@
-"""ListConfigResources (API key 74)."""
+"""ListConfigResources (API key 74): list what has settings: client metrics at first, all kinds of resources later.
+
+v1  which kinds is in the request.
+"""
 
 from __future__ import annotations
 

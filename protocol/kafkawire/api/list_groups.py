@@ -1,4 +1,7 @@
-"""ListGroups (API key 16)."""
+"""ListGroups (API key 16): list the groups that a broker coordinates.
+
+v4  by state.   v5  by type.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""ListOffsets (API key 2)."""
+"""ListOffsets (API key 2): tell the offset that belongs to a time, or to the start or end of a log.
+
+v2  isolation level.   v4  leader epochs.   v6  flexible.   v7  the largest timestamp (-3).
+v8  the start of the local log (-4).   v9  the end of the tiered one (-5).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ListPartitionReassignments (API key 46)."""
+"""ListPartitionReassignments (API key 46): list the moves of partitions that are under way."""
 
 from __future__ import annotations
 

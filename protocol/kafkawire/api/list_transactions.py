@@ -1,4 +1,4 @@
-"""ListTransactions (API key 66)."""
+"""ListTransactions (API key 66): list transactions by state, producer and age."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Metadata (API key 3)."""
+"""Metadata (API key 3): tell a client where topics' partitions live.
+
+v1  null asks for all topics; before, an empty list did.   v4  says whether missing topics may be made.
+v7  leader epochs.   v8  the operations that are allowed, on request.   v9  flexible.   v10  topic ids.
+v12  topics by id.   v13  an error for the whole answer.
+"""
 
 from __future__ import annotations
 

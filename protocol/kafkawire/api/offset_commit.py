@@ -1,4 +1,8 @@
-"""OffsetCommit (API key 8)."""
+"""OffsetCommit (API key 8): remember how far a group has read.
+
+v2-v4  carry the retention; later the broker decides.   v6  the leader epoch of each position.
+v7  static members name their instance.   v8  flexible.   v9  serves the consumer protocol too.   v10  topics by id.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OffsetDelete (API key 47)."""
+"""OffsetDelete (API key 47): forget what a group read of topics that it no longer subscribes to."""
 
 from __future__ import annotations
 

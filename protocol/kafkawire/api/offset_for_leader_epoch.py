@@ -1,4 +1,7 @@
-"""OffsetForLeaderEpoch (API key 23)."""
+"""OffsetForLeaderEpoch (API key 23): tell where a leader epoch ended: how followers and consumers find out that logs parted.
+
+v3  followers say who they are.   v4  flexible.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Produce (API key 0)."""
+"""Produce (API key 0): append record batches to partitions.
+
+v5  log start offset.   v8  errors by record.   v9  flexible.   v10  tells new leaders at once (KIP-951).
+v12  may add the partition to the transaction itself (KIP-890).   v13  topics by id.
+"""
 
 from __future__ import annotations
 

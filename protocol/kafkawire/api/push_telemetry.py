@@ -1,4 +1,4 @@
-"""PushTelemetry (API key 72)."""
+"""PushTelemetry (API key 72): take a client's metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReadShareGroupState (API key 84)."""
+"""ReadShareGroupState (API key 84): read the state of share partitions, between brokers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ReadShareGroupStateSummary (API key 87)."""
+"""ReadShareGroupStateSummary (API key 87): read the state of share partitions without its batches, between brokers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RemoveRaftVoter (API key 81)."""
+"""RemoveRaftVoter (API key 81): take a controller's vote in the metadata quorum away."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RenewDelegationToken (API key 39)."""
+"""RenewDelegationToken (API key 39): let a delegation token live longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SaslAuthenticate (API key 36)."""
+"""SaslAuthenticate (API key 36): carry one step of a SASL exchange.
+
+v1  tells how long the session lasts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SaslHandshake (API key 17)."""
+"""SaslHandshake (API key 17): choose a SASL mechanism.
+
+v0 is followed by bare SASL tokens, v1 by SaslAuthenticate requests.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ShareAcknowledge (API key 79)."""
+"""ShareAcknowledge (API key 79): say what became of records that a share consumer was given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ShareFetch (API key 78)."""
+"""ShareFetch (API key 78): lend records to a member of a share group, and hear what became of earlier ones."""
 
 from __future__ import annotations
 

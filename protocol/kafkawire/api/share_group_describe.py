@@ -1,4 +1,4 @@
-"""ShareGroupDescribe (API key 77)."""
+"""ShareGroupDescribe (API key 77): show share groups and their members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ShareGroupHeartbeat (API key 76)."""
+"""ShareGroupHeartbeat (API key 76): join, stay in and leave a share group."""
 
 from __future__ import annotations
 

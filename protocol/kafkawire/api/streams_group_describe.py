@@ -1,4 +1,4 @@
-"""StreamsGroupDescribe (API key 89)."""
+"""StreamsGroupDescribe (API key 89): show streams groups, their topology and their members."""
 
 from __future__ import annotations
 

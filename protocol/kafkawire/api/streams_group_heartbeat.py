@@ -1,4 +1,4 @@
-"""StreamsGroupHeartbeat (API key 88)."""
+"""StreamsGroupHeartbeat (API key 88): join, stay in and leave a streams group (KIP-1071)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SyncGroup (API key 14)."""
+"""SyncGroup (API key 14): hand the leader's assignment to the members of a classic group.
+
+v3  static members.   v4  flexible.   v5  protocol type and name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""TxnOffsetCommit (API key 28)."""
+"""TxnOffsetCommit (API key 28): commit a group's offsets as part of a transaction.
+
+v3  flexible, and the member says who it is, so that zombies are fenced.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UnregisterBroker (API key 64)."""
+"""UnregisterBroker (API key 64): take a broker out of the cluster for good."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""UpdateFeatures (API key 57)."""
+"""UpdateFeatures (API key 57): raise or lower the levels of cluster features."""
 
 from __future__ import annotations
 

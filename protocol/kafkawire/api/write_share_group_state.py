@@ -1,4 +1,4 @@
-"""WriteShareGroupState (API key 85)."""
+"""WriteShareGroupState (API key 85): keep the state of share partitions, between brokers."""
 
 from __future__ import annotations
 

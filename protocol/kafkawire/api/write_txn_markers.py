@@ -1,4 +1,4 @@
-"""WriteTxnMarkers (API key 27)."""
+"""WriteTxnMarkers (API key 27): write the ends of transactions into logs, between brokers."""
 
 from __future__ import annotations
 
