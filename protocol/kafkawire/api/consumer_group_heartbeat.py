@@ -1,4 +1,4 @@
-"""ConsumerGroupHeartbeat (API key 68): join, stay in and leave a group of the consumer protocol (KIP-848), all in one request.
+"""ConsumerGroupHeartbeat (API key 68): join, stay in and leave a group of the consumer protocol (KIP-848), all in one.
 
 v1  a member may subscribe by regular expression, and brings its own member id.
 """

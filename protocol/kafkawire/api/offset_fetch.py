@@ -1,7 +1,7 @@
 """OffsetFetch (API key 9): tell how far a group has read.
 
 v2  all topics on request, and an error for the group.   v5  leader epochs.   v6  flexible.
-v7  waits out transactions on request.   v8  several groups.   v9  members of the consumer protocol.   v10  topics by id.
+v7  waits out transactions on request.   v8  several groups.   v9  consumer protocol.   v10  topics by id.
 """
 
 from __future__ import annotations

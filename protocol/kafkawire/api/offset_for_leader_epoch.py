@@ -1,4 +1,4 @@
-"""OffsetForLeaderEpoch (API key 23): tell where a leader epoch ended: how followers and consumers find out that logs parted.
+"""OffsetForLeaderEpoch (API key 23): tell where a leader epoch ended, by which followers and consumers see logs part.
 
 v3  followers say who they are.   v4  flexible.
 """
