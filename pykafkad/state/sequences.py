@@ -215,15 +215,16 @@ class Producers:
             self._open[header.base_offset] = producer_id
 
     def _ended_by(self, producer: _Producer, header: BatchHeader, control: bytes | bytearray | memoryview) -> None:
-        """A commit or abort marker: the transaction is over, the window starts anew under the marker's epoch."""
+        """A commit or abort marker: the transaction is over; under a new epoch (KIP-890) sequences begin anew."""
         marker = next(iter(iterate(control)), None)
         if marker is None or marker.key is None or marker.value is None or len(marker.key) < _MARKER_KEY.size:
             return
         if _MARKER_KEY.unpack_from(marker.key)[1] not in (0, 1) or len(marker.value) < _MARKER_VALUE.size:
             return
         producer.coordinator_epoch = _MARKER_VALUE.unpack_from(marker.value)[1]
-        producer.epoch = header.producer_epoch
-        producer.window.clear()
+        if header.producer_epoch != producer.epoch:
+            producer.epoch = header.producer_epoch
+            producer.window.clear()
         producer.timestamp = header.max_timestamp
         if producer.txn_first_offset != NOTHING_OPEN:
             self._open.pop(producer.txn_first_offset, None)

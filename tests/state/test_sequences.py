@@ -134,8 +134,16 @@ def test_a_marker_ends_the_transaction_and_counts_once_committed() -> None:
     assert producers.first_unstable == 7
     producers.committed(10)
     assert producers.first_unstable is None
-    assert producers.check(batch(0, offset=10)) is None
-    assert code(producers.check(batch(1, offset=10))) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+
+
+def test_sequences_go_on_after_a_marker_unless_it_bumps_the_epoch() -> None:
+    producers = after(batch(0, 2, offset=7, attributes=0x10))
+    producers.replay(*marker(0, 9))
+    assert producers.check(batch(2, offset=10)) is None
+    assert isinstance(producers.check(batch(0, 2, offset=10)), Duplicate)
+    producers.replay(*marker(1, 9))
+    assert producers.check(batch(0, epoch=1, offset=10)) is None
+    assert code(producers.check(batch(2, epoch=1, offset=10))) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
 
 
 def test_markers_know_their_epochs() -> None:
