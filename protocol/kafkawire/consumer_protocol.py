@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeVar
 
 from kafkawire.codec import Buffer, decode, encode_into
-from kafkawire.errors import WireError
+from kafkawire.errors import TrailingBytes, WireError
 from kafkawire.schema import Bytes, Int32, String, array, between, ignorable, message, since, struct
 
 NEWEST = 3
@@ -64,7 +64,13 @@ def _read(cls: type[T], blob: Buffer) -> T:
     version = int.from_bytes(bytes(blob[:2]), "big", signed=True)
     if len(blob) < 2 or version < 0:
         raise WireError("no version before the consumer protocol's fields")
-    return decode(cls, min(version, NEWEST), blob, 2)
+    if version <= NEWEST:
+        return decode(cls, version, blob, 2)
+    try:
+        return decode(cls, NEWEST, blob, 2)
+    except TrailingBytes as more:  # what newer versions have added, behind the fields that we know
+        assert isinstance(more.decoded, cls)
+        return more.decoded
 
 
 def _write(message: Any, version: int) -> bytes:
