@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kafkawire.compiler.fields import Array, Field, fields_of, is_struct
 from tests.kit.obvious import default_of
 
-_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 _PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {
     "Bool": st.booleans(),
     "Int8": st.integers(-(2**7), 2**7 - 1),
@@ -58,7 +58,7 @@ def _kind(kind: Any, version: int) -> st.SearchStrategy[Any]:
 def sample(cls: type[Any], version: int, random: Random, *, calm: bool = False) -> Any:
     """One message, different in every field where it can be. ``calm`` keeps to values that mean something in Kafka:
     error codes that exist, times that are dates."""
-    values = {}
+    values: dict[str, Any] = {}
     for field in fields_of(cls):
         if version not in field.versions:
             continue

@@ -123,7 +123,7 @@ class TestRecords:
             def __len__(self) -> int:
                 return 300
 
-        slices = [Slice(), b"x" * 7, Slice()]
+        slices: list[Any] = [Slice(), b"x" * 7, Slice()]
         answer = fetch.Response(
             responses=[
                 fetch.FetchableTopicResponse(
