@@ -60,7 +60,7 @@ def kinds(config: pytest.Config) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "kind" in metafunc.fixturenames:
         chosen = kinds(metafunc.config)
-        if metafunc.definition.get_closest_marker("ours") or metafunc.module.__dict__.get("OURS"):
+        if metafunc.definition.get_closest_marker("ours"):
             chosen = [k for k in chosen if k == "pykafkad"]
         metafunc.parametrize("kind", chosen, scope="module")
     if "client_name" in metafunc.fixturenames:

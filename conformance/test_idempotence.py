@@ -34,12 +34,12 @@ def test_lost_answers(client_name: str, kind: str, own_broker: Callable[..., obj
     make_client("confluent", f"127.0.0.1:{proxy.port}").admin().create(topic, 1)
     eventually(lambda: client.partitions(topic) == 1, "the topic is there")
     answers: list[object] = []
-    producer = client.producer(idempotent=True, linger_ms=0, live=True)
+    producer = client.producer(idempotent=True, linger_ms=0)
     for i in range(300):
         if i % 100 == 50:
             proxy.lose_answers(1)
         producer.start(topic, Message(b"%d" % i, partition=0), answers.append)
-        deadline = time.monotonic() + 0.02  # bounded: kcat hears what was answered only when it has more to send
+        deadline = time.monotonic() + 0.005  # bounded: kcat hears what was answered only when it has more to send
         while len(answers) <= i - 20 and time.monotonic() < deadline:
             time.sleep(0.001)
     producer.flush(30)

@@ -135,8 +135,7 @@ class Client(Protocol):
     def version(self) -> str: ...
 
     def producer(self, **options: object) -> Producer:
-        """Options: codec, acks (0, 1, "all"), idempotent, linger_ms, max_request (bytes), timeout_ms, batch (bytes),
-        live (a message is to go out before the next one comes)."""
+        """Options: codec, acks (0, 1, "all"), idempotent, linger_ms, max_request (bytes), timeout_ms, batch (bytes)."""
 
     def consumer(self, group: str, topics: Sequence[str], **options: object) -> Consumer:
         """Options: strategy (range, roundrobin, cooperative-sticky), instance, reset, session_ms, limit (records)."""

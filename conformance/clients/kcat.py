@@ -6,9 +6,7 @@ say which message they mean; a scenario that needs to know that keeps to one par
 
 from __future__ import annotations
 
-import array
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -16,7 +14,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import termios
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -87,7 +84,6 @@ class Producer:
             properties["batch.size"] = options["batch"]
         for name, value in properties.items():
             self.command += ["-X", f"{name}={value}"]
-        self.live = bool(options.get("live", False))
         self.runs: list[Run] = []
 
     def start(self, topic: str, message: Message, done: Done) -> None:
@@ -97,7 +93,7 @@ class Producer:
         else:
             if self.runs:
                 self.runs[-1].finish(30)  # what was sent first is to arrive first
-            run = Run(self.command, kind, live=self.live)
+            run = Run(self.command, kind)
             self.runs.append(run)
         run.send(message, done)
 
@@ -112,8 +108,7 @@ class Producer:
 
 
 class Run:
-    def __init__(self, command: list[str], kind: tuple[Any, ...], *, live: bool) -> None:
-        self.live = live
+    def __init__(self, command: list[str], kind: tuple[Any, ...]) -> None:
         topic, partition, headers, _, no_key = self.kind = kind
         words = [*command, "-t", topic, "-D", escaped(BETWEEN)]
         if partition is not None:
@@ -146,14 +141,6 @@ class Run:
             data = memoryview(line + (message.value or b""))
             while data:  # unbuffered pipes take what they like
                 data = data[self.process.stdin.write(data) :]
-        while self.live and self.unread() and self.process.poll() is None:
-            time.sleep(0.0002)  # kcat sends one message per read: what it reads at once, it keeps until the end
-
-    def unread(self) -> int:
-        assert self.process.stdin is not None
-        answer = array.array("i", [0])
-        fcntl.ioctl(self.process.stdin, termios.FIONREAD, answer)
-        return answer[0]
 
     def listen(self) -> None:
         assert self.process.stderr is not None
