@@ -1,4 +1,4 @@
-"""The three ways of saying no (DESIGN: a refusal is a value, a bad peer is a WireError, a broken invariant an assertion)."""
+"""The ways of saying no: a refusal is a value, a bad peer is a WireError, a broken invariant an assertion."""
 
 from __future__ import annotations
 

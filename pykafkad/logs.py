@@ -8,6 +8,7 @@ leave it alone.
 from __future__ import annotations
 
 import sys
+from threading import Lock
 from typing import Any
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -20,6 +21,7 @@ class Logger:
         self._json = False
         self._level = 20
         self._structlog: Any = None
+        self._loading = Lock()
 
     def configure(self, json: bool, level: str) -> None:
         """Choose the form (JSON lines, or text for people) and the lowest level that is written."""
@@ -56,7 +58,9 @@ class Logger:
 
     def _logger(self) -> Any:
         if self._structlog is None:
-            self._structlog = _build(self._json)
+            with self._loading:  # the loop may have something to say while a worker thread still imports
+                if self._structlog is None:
+                    self._structlog = _build(self._json)
         return self._structlog
 
 

@@ -375,13 +375,13 @@ class Connection:
             return
         server = self.server
         server.metrics.counter("kafka_network_socketserver_refused_total", kind).value += 1
+        if self._out and not self._slots:
+            self.flush()
+        self.close()
         host, port = self.peer.address
         server.complaints.say(
             kind, event, peer=f"{host}:{port}", listener=self.peer.listener, client=self.client_id or None, **fields
         )
-        if self._out and not self._slots:
-            self.flush()
-        self.close()
 
     def close(self) -> None:
         if self.hold >= CLOSED:
