@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conformance import brokers
-from conformance.clients import CLIENTS, Admin, Client, available, client as make_client
+from conformance.clients import CLIENTS, Admin, Client, available
+from conformance.clients import client as make_client
 
 HERE = pathlib.Path(__file__).parent
 SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}

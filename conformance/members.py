@@ -1,6 +1,6 @@
 """Group members as processes, so that one can be killed as a crash kills it: no leaving, no last commit.
 
-`python -m conformance.members CLIENT BOOTSTRAP GROUP TOPIC [JSON options]` polls one consumer and prints a JSON line for
+`python -m conformance.members CLIENT BOOTSTRAP GROUP TOPIC JSON-OPTIONS` polls one consumer and prints a JSON line for
 every change of its assignment and every record; SIGTERM closes the consumer and ends. `Member` is the other end.
 """
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 
 from conformance.brokers import Broker
-from conformance.clients import Client, Failed, Message, Sent, client as make_client, eventually, gather, produce
+from conformance.clients import Client, Failed, Message, Sent, eventually, gather, produce
+from conformance.clients import client as make_client
 
 Start = Callable[..., Broker]
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from conformance.clients import Admin, Client, Message, client as make_client, eventually, produce
+from conformance.clients import Admin, Client, Message, eventually, produce
+from conformance.clients import client as make_client
 from conformance.proxy import Proxy
 
 

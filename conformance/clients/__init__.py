@@ -164,7 +164,9 @@ def available(name: str) -> str | None:
     return reason
 
 
-def produce(client: Client, topic: str, messages: Iterable[Message], *, timeout: float = 30, **options: object) -> list[Sent]:
+def produce(
+    client: Client, topic: str, messages: Iterable[Message], *, timeout: float = 30, **options: object
+) -> list[Sent]:
     """Send all, wait for all; the first refusal is raised. Answers stand in the order in which they came."""
     answers: list[Sent | Failed] = []
     producer = client.producer(**options)

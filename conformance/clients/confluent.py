@@ -14,7 +14,9 @@ CANNOT: dict[str, str] = {}
 
 
 def missing() -> str | None:
-    return None if importlib.util.find_spec("confluent_kafka") else "confluent-kafka is missing: pip install confluent-kafka"
+    if importlib.util.find_spec("confluent_kafka"):
+        return None
+    return "confluent-kafka is missing: pip install confluent-kafka"
 
 
 def failed(error: Any) -> Failed:
@@ -138,7 +140,8 @@ class Consumer:
             if offsets is None:
                 self.inner.commit(asynchronous=False)
             else:
-                self.inner.commit(offsets=[TopicPartition(t, p, o) for (t, p), o in offsets.items()], asynchronous=False)
+                wanted = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
+                self.inner.commit(offsets=wanted, asynchronous=False)
         except KafkaException as error:
             raise failed(error) from None
 
@@ -150,7 +153,9 @@ class Admin:
     def __init__(self, bootstrap: str) -> None:
         from confluent_kafka.admin import AdminClient
 
-        self.inner = AdminClient({"bootstrap.servers": bootstrap, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200})
+        self.inner = AdminClient(
+            {"bootstrap.servers": bootstrap, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}
+        )
 
     def wait(self, futures: Mapping[Any, Any]) -> Any:
         from confluent_kafka import KafkaException
@@ -214,8 +219,9 @@ class Admin:
 
     def group_state(self, group: str) -> str:
         found = self.wait(self.inner.describe_consumer_groups([group]))
+        name = str(found.state.name)
         return {"PREPARING_REBALANCING": "PreparingRebalance", "COMPLETING_REBALANCING": "CompletingRebalance"}.get(
-            found.state.name, found.state.name.capitalize()
+            name, name.capitalize()
         )
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
@@ -243,7 +249,7 @@ class Driver:
     def version(self) -> str:
         import confluent_kafka
 
-        return f"confluent-kafka {confluent_kafka.version()[0] if isinstance(confluent_kafka.version(), tuple) else confluent_kafka.version()}"
+        return f"confluent-kafka {confluent_kafka.__version__} (librdkafka {confluent_kafka.libversion()[0]})"
 
     def producer(self, **options: object) -> Producer:
         return Producer(self.bootstrap, options)

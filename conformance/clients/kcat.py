@@ -188,7 +188,8 @@ def parse(stream: IO[bytes]) -> Received | None:
     key = stream.read(sizes[0]) if sizes[0] > 0 else (b"" if sizes[0] == 0 else None)
     value = stream.read(sizes[1]) if sizes[1] > 0 else (b"" if sizes[1] == 0 else None)
     stream.read(1)
-    pairs = tuple((k.decode(), None if v == b"NULL" else v) for k, _, v in (h.partition(b"=") for h in headers.split(b",") if h))
+    fields = [header.partition(b"=") for header in headers.split(b",") if header]
+    pairs = tuple((name.decode(), None if text == b"NULL" else text) for name, _, text in fields)
     return Received(topic.decode(), int(partition), int(offset), int(timestamp), key, value, pairs)
 
 
@@ -198,8 +199,9 @@ def owned(said: str) -> set[tuple[str, int]]:
 
 class Consumer:
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str], options: Mapping[str, Any]) -> None:
-        words = ["kcat", "-b", bootstrap, "-u", "-f", FORMAT, "-X", f"auto.offset.reset={options.get('reset', 'earliest')}"]
+        words = ["kcat", "-b", bootstrap, "-u", "-f", FORMAT]
         properties = {
+            "auto.offset.reset": options.get("reset", "earliest"),
             "session.timeout.ms": options.get("session_ms", 6000),
             "heartbeat.interval.ms": 500,
             "topic.metadata.refresh.interval.ms": 1000,
@@ -292,8 +294,8 @@ class Driver:
         self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object
     ) -> list[Received]:
         words = ["kcat", "-C", "-b", self.bootstrap, "-t", topic, "-p", str(partition), "-o", str(start)]
-        words += ["-c", str(count), "-f", FORMAT, "-X", f"fetch.message.max.bytes={options.get('max_fetch', 1_048_576)}"]
-        words += ["-X", "check.crcs=true"]
+        words += ["-c", str(count), "-f", FORMAT, "-X", "check.crcs=true"]
+        words += ["-X", f"fetch.message.max.bytes={options.get('max_fetch', 1_048_576)}"]
         with tempfile.TemporaryFile() as out:
             try:
                 done = subprocess.run(words, stdout=out, stderr=subprocess.PIPE, timeout=timeout, env=dict(os.environ))

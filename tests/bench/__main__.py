@@ -92,7 +92,7 @@ def run(kind: str, runs: int, count: int, only: list[str]) -> dict[str, object]:
             rates = bench.rates
         finally:
             broker.kill()
-    return {"figures": figures, "rates": rates, "moved": moved} | machine()
+    return {"figures": figures, "rates": rates, "moved": moved, **machine()}
 
 
 def main() -> None:

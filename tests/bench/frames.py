@@ -6,6 +6,7 @@ import random
 import re
 import time
 from functools import cache
+from typing import Any
 
 from kafkawire import codec
 from kafkawire.api import create_topics, delete_topics, fetch, metadata, offset_commit, produce
@@ -16,12 +17,14 @@ from tests.bench.raw import ask
 
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, CREATE_TOPICS, DELETE_TOPICS, FIND_COORDINATOR = 0, 1, 3, 8, 19, 20, 10
 # Versions that Kafka 2.8 and everything after it speak: named topics, flexible encoding.
-VERSIONS = {PRODUCE: 9, FETCH: 12, METADATA: 12, OFFSET_COMMIT: 8, CREATE_TOPICS: 7, DELETE_TOPICS: 5, FIND_COORDINATOR: 4}
+VERSIONS = {PRODUCE: 9, FETCH: 12, METADATA: 12, OFFSET_COMMIT: 8}
+VERSIONS |= {CREATE_TOPICS: 7, DELETE_TOPICS: 5, FIND_COORDINATOR: 4}
 ROOM = 61 + 5 + 6  # what a batch of one record costs beside its value, about
 
 
 def frame(key: int, message: object) -> bytes:
-    return b"".join(request_frame(key, VERSIONS[key], 7, "bench", message))
+    pieces: list[Any] = request_frame(key, VERSIONS[key], 7, "bench", message)
+    return b"".join(pieces)
 
 
 def answer(key: int, response: bytes) -> object:

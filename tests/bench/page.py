@@ -56,6 +56,11 @@ def cell(result: Mapping[str, Any] | None, name: str) -> str:
     return middle if len(runs) == 1 else f"{middle} ({number(min(runs))}–{number(max(runs))})"
 
 
+def rate(result: Mapping[str, Any] | None, name: str) -> str:
+    runs = (result or {}).get("rates", {}).get(name)
+    return number(statistics.median(runs)) if runs else "–"
+
+
 def table(results: Results) -> str:
     ours, theirs = results.get("pykafkad"), results.get("apache")
     lines = [
@@ -71,10 +76,10 @@ def table(results: Results) -> str:
     ]
     names = dict.fromkeys(n for r in (ours, theirs) if r for n in r.get("rates", {}))
     for name in names:
-        cells = [number(statistics.median(r["rates"][name])) if r and r.get("rates", {}).get(name) else "–" for r in (ours, theirs)]
-        lines.append(f"| {name} | {cells[0]} | {cells[1]} |")
+        lines.append(f"| {name} | {rate(ours, name)} | {rate(theirs, name)} |")
     if ours and ours.get("moved"):
-        moved = ", ".join(f"`{call}` {number(size / 1e6)} MB" for call, size in sorted(ours["moved"].items(), key=lambda m: -m[1]))
+        ranked = sorted(ours["moved"].items(), key=lambda item: -item[1])
+        moved = ", ".join(f"`{call}` {number(size / 1e6)} MB" for call, size in ranked)
         lines += ["", f"Bytes that system calls moved while 1 GB was fetched (strace): {moved}."]
     if ours:
         lines += ["", f"Measured {ours['date']} on: {ours['machine']}; {ours['python']}."]
