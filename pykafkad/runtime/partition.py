@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from crc32c import crc32c
-
 from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
+from kafkawire.checksum import crc32c
 from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events

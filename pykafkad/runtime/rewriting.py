@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
-from crc32c import crc32c
-
+from kafkawire.checksum import crc32c
 from kafkawire.compression import compress, decompress
 from kafkawire.errors import ErrorCode, WireError
 from kafkawire.records import iterate

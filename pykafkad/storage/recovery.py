@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from crc32c import crc32c
-
 from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
+from kafkawire.checksum import crc32c
 from pykafkad.model import ProducerEntry
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names

@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from crc32c import crc32c
-
+from kafkawire.checksum import crc32c
 from pykafkad.model import ProducerEntry
 
 VERSION = 1
