@@ -30,6 +30,8 @@ def handle(call: Call, request: describe_topic_partitions.Request) -> describe_t
         names = [name for name in names if name >= cursor.topic_name]
         if names and names[0] == cursor.topic_name:
             first_partition = cursor.partition_index
+        elif not all_topics:
+            return _invalid(request)  # the cursor must be one of the topics asked for
     room = max(1, min(call.node.config.max_request_partition_size_limit, request.response_partition_limit))
     response = describe_topic_partitions.Response()
     for name in names:

@@ -51,7 +51,7 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Futur
         denied = False
     by_id = version >= 13
     wanted = _wanted(call, request.topics, by_id)
-    if not 0 <= request.isolation_level <= _COMMITTED:
+    if wanted and not 0 <= request.isolation_level <= _COMMITTED:
         return _refused_whole(call, request, wanted)
     resolved = call.node.fetch_sessions.resolve(
         request.session_id,
@@ -73,11 +73,11 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Futur
 
 
 def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted]) -> fetch.Response:
-    """Kafka stumbles over an isolation level that doesn't exist, and says so of everything."""
+    """Kafka stumbles over an isolation level that doesn't exist, and says so of everything it has a name for."""
     job = _Fetch(call, request, Resolved(wanted.values(), None, False), -1, False)
     for one in wanted.values():
         job.refuse(one, "", _NO_ISOLATION, known=False)
-    response = job.respond()
+    response = job.respond() if call.version < 13 else fetch.Response()
     response.error_code = int(_NO_ISOLATION.code)
     return response
 
@@ -173,13 +173,13 @@ class _Fetch:
                 until = partition.last_stable_offset if committed else partition.high_watermark
             epoch, last_epoch = wanted.current_leader_epoch, wanted.last_fetched_epoch
             refused = diverging = None
-            if epoch != -1 and epoch != partition.leader_epoch:
+            if epoch >= 0 and epoch != partition.leader_epoch:  # any negative one: the reader doesn't know
                 refused = partition.check_epoch(epoch)
             elif by_id and partition.topic_id != wanted.topic_id:
                 refused = _OTHER_TOPIC_ID
             elif replica >= 0:
                 refused = partition.replica_asks(replica, epoch, offset, wanted.replica_log_start, call.now)
-            if refused is None and last_epoch != -1 and last_epoch != partition.log.epochs.latest:
+            if refused is None and last_epoch >= 0 and last_epoch != partition.log.epochs.latest:
                 parting = partition.diverging(last_epoch, offset)
                 if isinstance(parting, Refused):
                     refused = parting

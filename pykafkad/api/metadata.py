@@ -91,7 +91,8 @@ def handle(call: Call, request: metadata.Request) -> metadata.Response | Corouti
     if call.version < 12 and any(topic.name is None or topic.topic_id != ZERO_UUID for topic in asked):
         return _invalid(asked)
     if any(topic.topic_id != ZERO_UUID for topic in asked):
-        return _response(call, request, view, [_by_id(call, request, view, topic.topic_id) for topic in asked])
+        ids = [topic.topic_id for topic in asked if topic.topic_id != ZERO_UUID]  # those named besides are not heard
+        return _response(call, request, view, [_by_id(call, request, view, topic_id) for topic_id in ids])
     missing: list[str] = []
     topics = []
     for name in dict.fromkeys(topic.name for topic in asked):
@@ -106,7 +107,7 @@ def handle(call: Call, request: metadata.Request) -> metadata.Response | Corouti
     if missing:
         if call.node.config.auto_create_topics_enable and request.allow_auto_topic_creation:
             return _with_created(call, request, topics, missing)
-        topics.extend(_missing(name) for name in missing)
+        topics.extend(_missing(call, request, name) for name in missing)
     response = _response(call, request, view, topics)
     if plain and len(topics) == 1 and not topics[0].error_code and topics[0].name is not None:
         view.single[topics[0].name] = response
@@ -119,13 +120,18 @@ def _invalid(asked: Iterable[metadata.RequestTopic]) -> metadata.Response:
     return metadata.Response(topics=topics)
 
 
-def _missing(name: str) -> metadata.ResponseTopic:
+def _missing(call: Call, request: metadata.Request, name: str) -> metadata.ResponseTopic:
     from pykafkad.runtime.topic_rules import refuse_name
 
     refused = refuse_name(name)
-    return metadata.ResponseTopic(
-        error_code=_UNKNOWN if refused is None else int(refused.code), name=name, is_internal=is_internal(name)
-    )
+    return _not_there(call, request, name, _UNKNOWN if refused is None else int(refused.code))
+
+
+def _not_there(call: Call, request: metadata.Request, name: str, code: int) -> metadata.ResponseTopic:
+    topic = metadata.ResponseTopic(error_code=code, name=name, is_internal=is_internal(name))
+    if request.include_topic_authorized_operations and code != _NOT_AUTHORISED:
+        topic.topic_authorized_operations = authorised_operations(call, ResourceType.TOPIC, name)
+    return topic
 
 
 async def _with_created(
@@ -154,7 +160,7 @@ async def _with_created(
             topics.append(view.topic(call, request, found))
             continue
         code = int(made.code) if isinstance(made, Refused) else _UNKNOWN
-        topics.append(metadata.ResponseTopic(error_code=code, name=name, is_internal=is_internal(name)))
+        topics.append(_not_there(call, request, name, code))
     return _response(call, request, view, topics)
 
 

@@ -23,10 +23,10 @@ NAMES_PROTOCOL = 5
 def handle(call: Call, request: Request) -> Answer:
     if not may(call, Operation.READ, request.group_id):
         return respond(Refused(ErrorCode.GROUP_AUTHORIZATION_FAILED))
-    if not request.group_id:
-        return respond(Refused(ErrorCode.INVALID_GROUP_ID))
     if call.version >= NAMES_PROTOCOL and (request.protocol_type is None or request.protocol_name is None):
         return respond(Refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL))
+    if not request.group_id:
+        return respond(Refused(ErrorCode.INVALID_GROUP_ID))
     shard = call.node.groups.shard(request.group_id)
     if isinstance(shard, Refused):
         # While the coordinator loads, what the last generation was is not known: the member has to join again.

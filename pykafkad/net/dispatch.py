@@ -124,7 +124,7 @@ class Dispatcher:
                 body += length
                 written = bytes(view[start + _HEAD_SIZE : body])
                 if written != connection.client_bytes:
-                    connection.client_id = written.decode()
+                    connection.client_id = written.decode("utf-8", "replace")  # a label: Kafka takes any bytes too
                     connection.client_bytes = written
             elif connection.client_bytes:
                 connection.client_id, connection.client_bytes = "", b""

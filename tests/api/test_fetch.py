@@ -234,6 +234,18 @@ def test_an_isolation_level_that_does_not_exist() -> None:
         answer = await fetched(filled(t=1), ("t", 0, 0), isolation_level=7)
         assert answer.error_code == ErrorCode.UNKNOWN_SERVER_ERROR
         assert [data.error_code for data in flat(answer)] == [ErrorCode.UNKNOWN_SERVER_ERROR]
+        answer = await fetched(filled(t=1), ("t", 0, 0), isolation_level=7, version=13)
+        assert answer.error_code == ErrorCode.UNKNOWN_SERVER_ERROR and answer.responses == []
+        assert (await fetched(filled(t=1), isolation_level=-1)).error_code == 0, "nothing asked, nothing looked at"
+
+    run(main())
+
+
+@pytest.mark.parametrize("epochs", [{"current_leader_epoch": -2}, {"last_fetched_epoch": -2}])
+def test_any_epoch_below_zero_is_none(epochs: dict[str, int]) -> None:
+    async def main() -> None:
+        (data,) = flat(await fetched(filled(t=1), ("t", 0, 0, epochs)))
+        assert data.error_code == 0 and values(data) == [b"a", b"b", b"c"]
 
     run(main())
 

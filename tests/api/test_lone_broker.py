@@ -405,6 +405,8 @@ def test_topics_page_by_page(tmp_path: Path) -> None:
         assert await page(-5) == ([("a", [0])], ("a", 1))
         assert await page(2000, ("zzz", 0)) == ([], None)
         assert await page(1, None, "c", "a", "none") == ([("a", [0])], ("a", 1))
+        assert await page(9, ("b", 1), "c", "b") == ([("b", [1]), ("c", [0])], None)
+        assert await page(9, ("b", 0), "c", "a") == ([("c", []), ("a", [])], None), "the cursor isn't among them"
         response = await broker.ask(
             describe_topic_partitions.Request(
                 topics=[describe_topic_partitions.TopicRequest(name=one) for one in ("a", "none", "b ad")]

@@ -111,6 +111,8 @@ def test_by_id(tmp_path: Path) -> None:
             response = await broker.ask(Request(topics=topics), version, key=KEY)
             assert seen(response) == {"a": "NONE", None: "UNKNOWN_TOPIC_ID"}
             assert [topic.topic_id for topic in response.topics] == [topic_id, other]
+            mixed = Request(topics=[RequestTopic(name=None, topic_id=topic_id), RequestTopic(name="b")])
+            assert seen(await broker.ask(mixed, version, key=KEY)) == {"a": "NONE"}, "names beside ids are not heard"
         for version in (10, 11):
             response = await broker.ask(Request(topics=topics), version, key=KEY)
             assert [topic.error_code for topic in response.topics] == [ErrorCode.INVALID_REQUEST] * 2
@@ -134,6 +136,9 @@ def test_authorised_operations_when_asked(tmp_path: Path) -> None:
             response = await broker.ask(asked("a", **fields), version, key=KEY)
             assert response.topics[0].topic_authorized_operations == 3576
             assert response.cluster_authorized_operations == 8096
+            for name in ("nowhere", "bad name"):
+                response = await broker.ask(asked(name, allow_auto_topic_creation=False, **fields), version, key=KEY)
+                assert response.topics[0].topic_authorized_operations == 3576, "said of topics that aren't there too"
             response = await broker.ask(asked("a"), version, key=KEY)
             assert response.topics[0].topic_authorized_operations == -2147483648
             assert response.cluster_authorized_operations == -2147483648

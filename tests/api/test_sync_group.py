@@ -51,6 +51,8 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
         nameless.protocol_name = None
         assert await code(nameless) == ErrorCode.INCONSISTENT_GROUP_PROTOCOL
         assert await code(sync_request("g", joined.member_id, 1), 4) == ErrorCode.NONE
+        nameless.group_id = ""
+        assert await code(nameless) == ErrorCode.INCONSISTENT_GROUP_PROTOCOL, "looked at before the group id"
         deny(monkeypatch, ("READ", "g"))
         assert await code(sync_request("g", joined.member_id, 1)) == ErrorCode.GROUP_AUTHORIZATION_FAILED
 

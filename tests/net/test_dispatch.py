@@ -114,6 +114,14 @@ def test_client_ids(net: Net, client_id: str | None) -> None:
     assert [call.client_id for call in net.calls] == [client_id or "", "other", client_id or ""]
 
 
+def test_a_client_id_may_be_any_bytes(net: Net) -> None:
+    net.on(12, lambda call, asked: net.calls.append(call) or beat())
+    client, _ = net.connect()
+    client.send(framed(request(12, 4, heartbeat.Request(group_id="g"), 1, "??")[4:].replace(b"??", b"n\xe4")))
+    net.loop.settle()
+    assert [call.client_id for call in net.calls] == ["n\N{REPLACEMENT CHARACTER}"]
+
+
 def test_a_header_may_have_tagged_fields(net: Net) -> None:
     net.on(12, lambda call, asked: beat())
     body = request(12, 4, heartbeat.Request(group_id="g"))[4:]
