@@ -32,13 +32,13 @@ check: $(READY) ## lint, types, import layers, generated pages: what a reviewer 
 	$(PY) -m docs.pages --check
 
 conformance: $(READY) ## real clients against real processes, and against Apache Kafka where it is there
-	$(PY) -m pytest conformance $(ARGS)
+	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile $(ARGS)
 
 conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
 	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] \
 	    && { apt-get install -y -qq kcat || { apt-get update -qq && apt-get install -y -qq kcat; }; } >/dev/null 2>&1; } \
 	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
-	$(PY) -m pytest conformance --broker pykafkad $(ARGS)
+	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile --broker pykafkad $(ARGS)
 
 bench: $(READY) ## the figures of docs/performance.md, measured on this machine
 	$(PY) -m tests.bench $(ARGS)

@@ -12,6 +12,7 @@ import itertools
 import os
 import pathlib
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -22,7 +23,6 @@ from conformance.clients import client as make_client
 
 HERE = pathlib.Path(__file__).parent
 SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}
-left_out: dict[str, list[str]] = {}
 counter = itertools.count()
 
 
@@ -68,11 +68,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("client_name", metafunc.config.getoption("--client").split(","))
 
 
-def leave_out(reason: str, what: str) -> None:
-    left_out.setdefault(reason, []).append(what)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="session")
 def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], brokers.Broker]]:
     """The one Apache Kafka that all modules share, started when the first of them asks."""
@@ -93,14 +88,13 @@ def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], br
 @pytest.fixture(scope="module")
 def broker(
     kind: str,
-    request: pytest.FixtureRequest,
     apache: Callable[[], brokers.Broker],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[brokers.Broker | Given]:
     """Ours is new for every module; Apache Kafka is one for the run, because its start costs five seconds."""
     if kind == "apache":
         if missing := brokers.apache_missing():
-            leave_out(missing, request.node.name)
+            pytest.skip(missing)
         yield apache()
     elif kind == "pykafkad":
         with brokers.running("pykafkad", tmp_path_factory.mktemp("pykafkad"), SETTINGS) as made:
@@ -113,13 +107,13 @@ Starter = Callable[..., brokers.Broker]
 
 
 @pytest.fixture
-def own_broker(kind: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Iterator[Starter]:
+def own_broker(kind: str, tmp_path: pathlib.Path) -> Iterator[Starter]:
     """A broker that this scenario may kill: own_broker(**settings with _ for .)."""
     made: list[brokers.Broker] = []
     if kind not in brokers.KINDS:
-        leave_out("a broker given by address isn't ours to kill", request.node.name)
+        pytest.skip("a broker given by address isn't ours to kill")
     if kind == "apache" and (missing := brokers.apache_missing()):
-        leave_out(missing, request.node.name)
+        pytest.skip(missing)
 
     def start(**settings: object) -> brokers.Broker:
         overrides = SETTINGS | {k.replace("_", "."): str(v) for k, v in settings.items()}
@@ -134,19 +128,19 @@ def own_broker(kind: str, request: pytest.FixtureRequest, tmp_path: pathlib.Path
 
 
 @pytest.fixture
-def client(client_name: str, broker: brokers.Broker, request: pytest.FixtureRequest) -> Client:
+def client(client_name: str, broker: brokers.Broker) -> Client:
     if missing := available(client_name):
-        leave_out(missing, request.node.name)
+        pytest.skip(missing)
     return make_client(client_name, broker.bootstrap)
 
 
 @pytest.fixture
-def needs(request: pytest.FixtureRequest) -> Callable[[Client, str], None]:
+def needs() -> Callable[[Client, str], None]:
     """Say what a scenario asks of a client beyond the common; what it cannot is skipped by name, with the reason."""
 
     def check(client: Client, ability: str) -> None:
         if ability in client.cannot:
-            leave_out(f"{client.name} cannot: {client.cannot[ability]}", request.node.name)
+            pytest.skip(f"{client.name} cannot: {client.cannot[ability]}")
 
     return check
 
@@ -164,7 +158,12 @@ def topic(request: pytest.FixtureRequest) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if left_out:
+    """What was left out and why, read from the reports, so that it is whole when several processes ran."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        if isinstance(report.longrepr, tuple):
+            reasons[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
+    if reasons:
         terminalreporter.section("left out")
-        for reason, names in sorted(left_out.items()):
-            terminalreporter.write_line(f"{len(names):3} × {reason}")
+        for reason, times in sorted(reasons.items()):
+            terminalreporter.write_line(f"{times:3} × {reason}")

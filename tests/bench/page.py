@@ -75,8 +75,7 @@ def table(results: Results) -> str:
         "|---|---|---|",
     ]
     names = dict.fromkeys(n for r in (ours, theirs) if r for n in r.get("rates", {}))
-    for name in names:
-        lines.append(f"| {name} | {rate(ours, name)} | {rate(theirs, name)} |")
+    lines += [f"| {name} | {rate(ours, name)} | {rate(theirs, name)} |" for name in names]
     if ours and ours.get("moved"):
         ranked = sorted(ours["moved"].items(), key=lambda item: -item[1])
         moved = ", ".join(f"`{call}` {number(size / 1e6)} MB" for call, size in ranked)
