@@ -83,7 +83,7 @@ class Load:
         self.answers[i] = said
 
     def acknowledged(self) -> dict[int, Sent]:
-        return {i: said for i, said in list(self.answers.items()) if isinstance(said, Sent)}
+        return {i: said for i, said in self.answers.copy().items() if isinstance(said, Sent)}
 
     def end(self) -> None:
         self.going = False
