@@ -153,6 +153,7 @@ class Admin:
     def __init__(self, bootstrap: str) -> None:
         from confluent_kafka.admin import AdminClient
 
+        self.bootstrap = bootstrap
         self.inner = AdminClient(
             {"bootstrap.servers": bootstrap, "reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 200}
         )
@@ -225,10 +226,16 @@ class Admin:
         )
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
-        from confluent_kafka import ConsumerGroupTopicPartitions
+        """Asked by a consumer: the admin client's own way dies of SIGSEGV while a coordinator loads."""
+        from confluent_kafka import TopicPartition
 
-        found = self.wait(self.inner.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]))
-        return {p.partition: p.offset for p in found.topic_partitions if p.topic == topic and p.offset >= 0}
+        consumer = Consumer(self.bootstrap, group, (), {})
+        try:
+            partitions = self.inner.list_topics(topic, timeout=20).topics[topic].partitions
+            found = consumer.inner.committed([TopicPartition(topic, p) for p in partitions], timeout=20)
+            return {p.partition: p.offset for p in found if p.offset >= 0}
+        finally:
+            consumer.close()
 
     def delete_group(self, group: str) -> None:
         self.wait(self.inner.delete_consumer_groups([group]))
