@@ -31,7 +31,7 @@ check: $(READY) ## lint, types, import layers, generated pages: what a reviewer 
 	PYTHONPATH=.:protocol $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --no-cache
 	$(PY) -m docs.pages --check
 
-conformance: $(READY) ## real clients against real processes, and against Apache Kafka where it is there
+conformance: $(READY) ## real clients against real processes; ARGS="--broker both": against Apache Kafka too
 	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile $(ARGS)
 
 conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
