@@ -39,7 +39,8 @@ class Given:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--broker", default=os.environ.get("BROKER", "pykafkad"), help="pykafkad, apache, both, or an address")
+    chosen = os.environ.get("BROKER", "pykafkad")
+    parser.addoption("--broker", default=chosen, help="pykafkad, apache, both, or an address")
     parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(CLIENTS)), help="clients, with commas")
 
 
