@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from kafkawire.codec import decode, encode_into
-from kafkawire.errors import WireError
 from kafkawire.schema import (
     Int8,
     Int16,
@@ -22,6 +20,8 @@ from kafkawire.schema import (
     struct,
     tag,
 )
+from kafkawire.stored.framing import read_record
+from kafkawire.stored.framing import write as write
 
 
 @message(api_key=0, versions=between(0, 0))
@@ -51,28 +51,8 @@ class PartitionsSchema:
 
 
 def read(key: bytes, value: bytes | None) -> tuple[Any, Any]:
-    """A record's key and value; an unknown type gives (None, None), a tombstone (key, None). WireError on garbage."""
-    found = _TYPES.get(int.from_bytes(key[:2], "big", signed=True)) if len(key) >= 2 else None
-    if found is None:
-        return None, None
-    key_class, value_class = found
-    made = decode(key_class, key_class.__wire__.versions.first, key, 2)
-    if value is None:
-        return made, None
-    if len(value) < 2:
-        raise WireError("a stored value has no version")
-    return made, decode(value_class, int.from_bytes(value[:2], "big", signed=True), value, 2)
-
-
-def write(key: Any, value: Any, version: int) -> tuple[bytes, bytes | None]:
-    """The bytes of a record: ``version`` is the value's; no value makes a tombstone."""
-    out = bytearray(key.__wire__.key.to_bytes(2, "big"))
-    encode_into(key, key.__wire__.versions.first, out)
-    if value is None:
-        return bytes(out), None
-    body = bytearray(version.to_bytes(2, "big"))
-    encode_into(value, version, body)
-    return bytes(out), bytes(body)
+    """A record's key and value: see ``framing.read_record``."""
+    return read_record(_TYPES, key, value)
 
 
 _TYPES: dict[int, tuple[type[Any], type[Any]]] = {
