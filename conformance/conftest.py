@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conformance import brokers
-from conformance.clients import CLIENTS, Admin, Client, available
+from conformance.clients import LOCAL, Admin, Client, available
 from conformance.clients import client as make_client
 
 HERE = pathlib.Path(__file__).parent
@@ -41,7 +41,7 @@ class Given:
 def pytest_addoption(parser: pytest.Parser) -> None:
     chosen = os.environ.get("BROKER", "pykafkad")
     parser.addoption("--broker", default=chosen, help="pykafkad, apache, both, or an address")
-    parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(CLIENTS)), help="clients, with commas")
+    parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(LOCAL)), help="clients, with commas")
 
 
 def pytest_configure(config: pytest.Config) -> None:

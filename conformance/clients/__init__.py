@@ -14,7 +14,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-CLIENTS = ("confluent", "aiokafka", "kafka-python", "kcat")
+LOCAL = ("confluent", "aiokafka", "kafka-python", "kcat")  # what PyPI and Debian suffice for
+REMOTE = (
+    "java",
+    "java-old",
+    "kafkajs",
+    "confluent-js",
+    "platformatic",
+    "franz-go",
+    "sarama",
+    "kafka-go",
+    "rust-rdkafka",
+    "rskafka",
+)
+CLIENTS = LOCAL + REMOTE
 MODULES = {
     "confluent": "conformance.clients.confluent",
     "aiokafka": "conformance.clients.aiokafka_driver",
@@ -82,6 +95,8 @@ class Consumer(Protocol):
 
     def commit(self, offsets: Mapping[tuple[str, int], int] | None = None) -> None: ...
 
+    def seek(self, topic: str, partition: int, offset: int) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -119,7 +134,16 @@ class Admin(Protocol):
 
     def committed(self, group: str, topic: str) -> dict[int, int]: ...
 
+    def alter_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None: ...
+
+    def delete_offsets(self, group: str, topic: str, partitions: Sequence[int]) -> None: ...
+
     def delete_group(self, group: str) -> None: ...
+
+    def brokers(self) -> dict[int, tuple[str, int]]:
+        """Node id → (host, port)."""
+
+    def broker_configs(self, broker: int) -> dict[str, str | None]: ...
 
     def close(self) -> None: ...
 
@@ -129,8 +153,6 @@ class Client(Protocol):
     bootstrap: str
     cannot: Mapping[str, str]
     hides: frozenset[int]  # error codes that the client turns into "unknown"
-
-    def __init__(self, bootstrap: str) -> None: ...
 
     def version(self) -> str: ...
 
@@ -154,13 +176,21 @@ class Client(Protocol):
 
 
 def client(name: str, bootstrap: str) -> Client:
+    if name in REMOTE:
+        from conformance.clients import remote
+
+        return remote.Driver(name, bootstrap)
     made: Client = importlib.import_module(MODULES[name]).Driver(bootstrap)
     return made
 
 
 def available(name: str) -> str | None:
     """None when the client can run here, else the one line that says what is missing."""
-    reason: str | None = importlib.import_module(MODULES[name]).missing()
+    reason: str | None
+    if name in REMOTE:
+        reason = importlib.import_module("conformance.clients.remote").missing(name)
+    else:
+        reason = importlib.import_module(MODULES[name]).missing()
     return reason
 
 

@@ -1,0 +1,70 @@
+"""Where the programs behind the Java, Node, Go and Rust clients come from: built once, or named as missing.
+
+Each toolchain has one function: the name of a client in, the command that starts its program out. What it builds lies
+in `$PYKAFKAD_CONFORMANCE_CACHE/<toolchain>/<fingerprint of the sources>`, so that a changed driver is built again
+and the same one never. Several test processes may ask at once: the first builds, the others wait for its lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = Path(os.environ.get("PYKAFKAD_CONFORMANCE_CACHE", Path.home() / ".cache/pykafkad-conformance"))
+BUILD_SECONDS = 1800
+
+
+class Missing(Exception):
+    """The toolchain isn't there, or its packages can't be had: one line that says what to do."""
+
+
+def need(program: str, hint: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise Missing(f"{program} is missing: {hint}")
+    return found
+
+
+@contextlib.contextmanager
+def built(toolchain: str, sources: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    """(directory, already there?): whoever is told False builds; a block that ends without an error marks it built."""
+    digest = hashlib.sha256()
+    for source in sorted(sources):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    directory = CACHE / toolchain / digest.hexdigest()[:16]
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = directory / "done"
+        yield directory, done.exists()
+        done.touch()
+
+
+def run(words: Sequence[str | Path], cwd: Path, **environment: str) -> None:
+    """A build step; Missing with the end of what it said when it fails."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        cwd=cwd,
+        env=dict(os.environ) | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=BUILD_SECONDS,
+    )
+    if done.returncode:
+        raise Missing(f"{words[0]} {words[1]} failed: {done.stdout[-600:].decode(errors='replace')}")
+
+
+def command(client: str) -> list[str]:
+    """The command that starts a client's program; Missing where it can't be had."""
+    return TOOLCHAINS[client](client)
+
+
+TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {}
