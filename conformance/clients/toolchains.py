@@ -67,4 +67,24 @@ def command(client: str) -> list[str]:
     return TOOLCHAINS[client](client)
 
 
-TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {}
+def java(client: str) -> list[str]:
+    """One source for both releases, but for a class of what they say differently, which each has beside it."""
+    which = {"java": "recent", "java-old": "old"}[client]
+    program = need("java", "apt-get install openjdk-17-jdk-headless")
+    compiler = need("javac", "apt-get install openjdk-17-jdk-headless")
+    pom = HERE / "java" / which / "pom.xml"
+    sources = [path for folder in ("common", which) for path in (HERE / "java" / folder).glob("*.java")]
+    with built(client, [pom, *sources]) as (where, there):
+        if not there:
+            jars = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={where}/libs"]
+            run([need("mvn", "apt-get install maven"), "-q", "-B", "-f", pom, *jars], where)
+            run([compiler, "-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*", *sources], where)
+    flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m"]
+    quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+    return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", "Driver"]
+
+
+TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {
+    "java": java,
+    "java-old": java,
+}

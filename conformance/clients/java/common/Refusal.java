@@ -1,0 +1,39 @@
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.protocol.Errors;
+
+/** What an exception says in Kafka's numbers. */
+final class Refusal {
+    private Refusal() {
+    }
+
+    static Map<String, Object> of(Throwable error) {
+        while (error.getCause() != null && (error instanceof ExecutionException || error instanceof CompletionException)) {
+            error = error.getCause();
+        }
+        var answer = new LinkedHashMap<String, Object>();
+        if (ownPatience(error)) {
+            answer.put("unanswered", String.valueOf(error));
+        } else {
+            answer.put("failed", code(error));
+            answer.put("detail", String.valueOf(error));
+        }
+        return answer;
+    }
+
+    static int code(Throwable error) {
+        if (error instanceof OffsetOutOfRangeException) {
+            return Errors.OFFSET_OUT_OF_RANGE.code(); // a class of the consumer's own, which the table doesn't know
+        }
+        return ownPatience(error) ? -1 : Errors.forException(error).code();
+    }
+
+    /** The same class stands for the broker's REQUEST_TIMED_OUT; only the text tells the two apart. */
+    private static boolean ownPatience(Throwable error) {
+        return error instanceof TimeoutException && !Errors.REQUEST_TIMED_OUT.message().equals(error.getMessage());
+    }
+}
