@@ -1,0 +1,168 @@
+"""librdkafka's own test runner, built from the sources that its Node package carries.
+
+One process runs the tests of one number: the runner chooses by number. Its quick mode is never used, since that skips
+most of what it then reports as passed. Tests that need no broker (the runner's "local" ones) say nothing about one and
+are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+
+from conformance.thirdparty import kafka_home
+from conformance.thirdparty.suite import CACHE, KAFKA_VERSION, Missing, Outcome, once, run, shorten
+
+PACKAGE = "@confluentinc/kafka-javascript"
+PACKAGE_VERSION = "1.10.1"
+JOBS = "-j2"
+PATIENCE = 180.0  # seconds for a process, if it has one test
+MULTIPLIER = 2  # of the runner's own timeouts: machines that build and test at once are slow
+
+ENTRY = re.compile(r"_TEST\((\d\w+),([^;]*?)(?=_TEST\(|\{NULL\})", re.S)
+SCENARIO = re.compile(r'\.scenario = "([^"]*)"')
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+ROW = re.compile(r"^\|\s*(\d{4}\w+)\s*\|\s*(\w+)\s*\|\s*([\d.]+)s\s*\|(.*)$", re.M)
+SAID = re.compile(r"=+ Test (\d{4}\w+) (PASSED|FAILED|SKIPPED) =+")
+RUNNING = re.compile(r"=+ Running test (\d{4}\w+) =+")
+FAILURE = re.compile(r'^### Test "(\d{4}\w+)[^"]*" failed at .*\n(.*)$', re.M)
+SKIPPED = re.compile(r"^\[(\d{4}\w+)\s*/[^]]*\] WARN: SKIPPING TEST: (.*)$", re.M)
+PART = re.compile(r"^\[(\d{4}\w+)\s*/[^\n]*\] \[ [^\n]*: PASS \(", re.M)
+
+
+class Tests:
+    """The built runner and the tests it knows: {number: {scenario: [name…]}}."""
+
+    def __init__(self, tree: pathlib.Path) -> None:
+        self.tree = tree
+        self.directory = tree / "tests"
+        self.version = source_version(tree)
+        self.wanted: dict[str, dict[str, list[str]]] = {}
+        self.local = 0
+        table = (self.directory / "test.c").read_text().split("struct test tests[] = {")[1].split("{NULL}}")[0]
+        for name, rest in ENTRY.findall(table + "{NULL}"):
+            if "TEST_F_LOCAL" in rest:
+                self.local += 1
+            elif "TEST_F_MANUAL" not in rest:
+                scenario = found[1].split(",")[0] if (found := SCENARIO.search(rest)) else "default"
+                self.wanted.setdefault(name[:4], {}).setdefault(scenario, []).append(name)
+
+    def names(self) -> list[str]:
+        return [n for scenarios in self.wanted.values() for names in scenarios.values() for n in names]
+
+    def environment(self, bootstrap: str, work: pathlib.Path) -> dict[str, str]:
+        conf = work / "test.conf"
+        conf.write_text(f"bootstrap.servers={bootstrap}\ntest.timeout.multiplier={MULTIPLIER}\n")
+        return dict(os.environ) | {
+            "RDKAFKA_TEST_CONF": str(conf),
+            "TEST_KAFKA_VERSION": KAFKA_VERSION,
+            "KAFKA_PATH": str(kafka_home.make(CACHE / "kafka-home")),
+            "BROKERS": bootstrap,
+            "BROKER_ADDRESS_1": bootstrap,
+            "BROKER_ADDRESS_2": bootstrap,
+            "LD_LIBRARY_PATH": f"{self.tree}/src:{self.tree}/src-cpp",
+        }
+
+    def run(self, number: str, scenario: str, bootstrap: str, work: pathlib.Path) -> dict[str, Outcome]:
+        """What became of the tests of one number; the runner's output stays in `work`."""
+        names = self.wanted[number][scenario]
+        work.mkdir(parents=True, exist_ok=True)
+        log = work / f"{number}-{scenario}.log"
+        command = ["./test-runner", "-p1", "-L", "-s", scenario]
+        began = time.monotonic()
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command,
+                cwd=self.directory,
+                env=self.environment(bootstrap, work) | {"TESTS": number},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # so that what it starts (Java programs) ends with it
+            )
+            try:
+                code: int | None = process.wait(PATIENCE * len(names))
+            except subprocess.TimeoutExpired:
+                code = None
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        return judge(log.read_text(errors="replace"), names, code, time.monotonic() - began)
+
+
+def judge(output: str, names: list[str], code: int | None, seconds: float) -> dict[str, Outcome]:
+    """Read the runner's output: its table at the end, or, where it didn't come so far, what each test said last."""
+    text = COLOUR.sub("", output)
+    rows = {name: (state, float(took), detail.strip()) for name, state, took, detail in ROW.findall(text)}
+    said = dict(SAID.findall(text))
+    began = set(RUNNING.findall(text))
+    reasons: dict[str, str] = {}
+    for name, reason in [*FAILURE.findall(text), *SKIPPED.findall(text)]:
+        reasons.setdefault(name, reason)
+    made: dict[str, Outcome] = {}
+    for name in names:
+        state, took, detail = rows.get(name, (said.get(name, ""), seconds, ""))
+        detail = shorten(reasons.get(name) or detail)
+        if state == "PASSED" and code not in (0, None) and "FAILED" not in [s for s, _, _ in rows.values()]:
+            state, detail = "FAILED", shorten(f"passed, then the runner ended with {code}: {tail(text)}")
+        elif state not in ("PASSED", "SKIPPED", "FAILED") and code is None:
+            state, detail = "TIMEOUT", detail or ("was running when time was up" if name in began else "not reached")
+        elif "timed out (timeout set to" in detail:
+            state = "TIMEOUT"
+        elif state not in ("PASSED", "SKIPPED", "FAILED"):
+            state, detail = "FAILED", detail or shorten(f"the runner ended with {code}: {tail(text)}")
+        made[name] = Outcome(state.lower(), "" if state == "PASSED" else detail, round(took, 1))
+    for name in PART.findall(text):
+        if name in made:
+            made[name].parts += 1
+    return made
+
+
+def tail(text: str) -> str:
+    return text.strip().rpartition("\n")[2]
+
+
+def source_version(tree: pathlib.Path) -> str:
+    found = re.search(r"RD_KAFKA_VERSION\s+0x(\w\w)(\w\w)(\w\w)", (tree / "src/rdkafka.h").read_text())
+    assert found is not None
+    return ".".join(str(int(part, 16)) for part in found.groups())
+
+
+def missing() -> Iterator[str]:
+    for tool, package in [("npm", "npm"), ("cc", "gcc"), ("c++", "g++"), ("make", "make")]:
+        if shutil.which(tool) is None:
+            yield f"{tool} (apt-get install {package})"
+
+
+def prepare() -> Tests:
+    """Fetch and build once; what is optional for librdkafka (zstd, OpenSSL) is used where its headers are."""
+    if lacking := ", ".join(missing()):
+        raise Missing(f"librdkafka's tests are left out: {lacking} is missing")
+    where = CACHE / "librdkafka-tests" / PACKAGE_VERSION
+    tree = where / "package/deps/librdkafka"
+    with once(where) as mine:
+        if mine:
+            log = where / "build.log"
+            print(f"building librdkafka and its tests, some five minutes: {log}")
+            run(["npm", "pack", f"{PACKAGE}@{PACKAGE_VERSION}"], log, where, 300)
+            with tarfile.open(next(where.glob("*.tgz"))) as archive:
+                archive.extractall(where, filter="data")
+            run(["./configure", "--disable-gssapi", "--disable-curl"], log, tree, 300)
+            run(["make", JOBS, "libs"], log, tree, 1800)
+            run(["make", JOBS, "-C", "tests", "build"], log, tree, 1800)
+    return Tests(tree)
+
+
+def tidy(tests: Tests) -> None:
+    """The runner leaves statistics beside itself."""
+    for left in tests.directory.glob("stats_*.json"):
+        left.unlink(missing_ok=True)
