@@ -84,7 +84,23 @@ def java(client: str) -> list[str]:
     return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", "Driver"]
 
 
+def rust(client: str) -> list[str]:
+    """One program for both crates; what they depend on is compiled once, whatever becomes of the driver."""
+    crate = HERE / "rust"
+    cargo = need("cargo", "apt-get install cargo, or rustup.rs")
+    for program in ("make", "cc"):  # librdkafka is C
+        need(program, "apt-get install build-essential")
+    with built("rust", [crate / "Cargo.toml", *(crate / "src").glob("*.rs")]) as (where, there):
+        if not there:
+            target = CACHE / "rust" / "target"
+            run([cargo, "build", "--quiet", "--jobs", "2"], crate, CARGO_TARGET_DIR=str(target))
+            shutil.copy2(target / "debug" / "drivers", where)
+    return [str(where / "drivers"), client]
+
+
 TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {
     "java": java,
     "java-old": java,
+    "rust-rdkafka": rust,
+    "rskafka": rust,
 }
