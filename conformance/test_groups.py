@@ -71,7 +71,10 @@ def test_cooperative_members_never_pause(
     assert all(len(a) >= 2 for a in one.history[seen:]), "the first never gave up what it was to keep"
 
 
-def test_static_member_comes_back(client: Client, admin: Admin, topic: str, member: Callable[..., Member]) -> None:
+def test_static_member_comes_back(
+    client: Client, admin: Admin, topic: str, member: Callable[..., Member], needs: Needs
+) -> None:
+    needs(client, "static")
     admin.create(topic, 4)
     first = member(instance="first", session_ms=30_000)
     eventually(lambda: shared(topic, 4, [first]), "one has all")
@@ -87,8 +90,11 @@ def test_static_member_comes_back(client: Client, admin: Admin, topic: str, memb
     assert len(admin.members(group)) == 2
 
 
-def test_static_member_is_fenced(client: Client, admin: Admin, topic: str, member: Callable[..., Member]) -> None:
+def test_static_member_is_fenced(
+    client: Client, admin: Admin, topic: str, member: Callable[..., Member], needs: Needs
+) -> None:
     """Two processes with one instance id: the later one wins, the earlier one is told to go."""
+    needs(client, "static")
     admin.create(topic, 2)
     first = member(instance="same", session_ms=30_000)
     eventually(lambda: shared(topic, 2, [first]), "one has all")

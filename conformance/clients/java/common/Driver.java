@@ -82,8 +82,7 @@ public final class Driver {
         switch (verb) {
             case "hello" -> {
                 String version = "kafka-clients " + AppInfoParser.getVersion() + " (Java " + Runtime.version().feature() + ")";
-                // a commit that comes too late is told as CommitFailedException, whichever of these three it was
-                return map("version", version, "cannot", Client.CANNOT, "hides", List.of(22, 25, 27));
+                return map("version", version, "cannot", Client.CANNOT, "hides", Refusal.hidden());
             }
             case "producer" -> {
                 return kept(producers, new Sending(bootstrap, options, output));

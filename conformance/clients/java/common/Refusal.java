@@ -1,7 +1,11 @@
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.protocol.Errors;
@@ -23,6 +27,17 @@ final class Refusal {
             answer.put("detail", String.valueOf(error));
         }
         return answer;
+    }
+
+    /**
+     * What this release can't tell: which of three errors a CommitFailedException was, and every code that came after it,
+     * which it takes for UNKNOWN_SERVER_ERROR.
+     */
+    static List<Integer> hidden() {
+        int newest = Arrays.stream(Errors.values()).mapToInt(Errors::code).max().orElse(0);
+        var rebalanced = Stream.of(Errors.ILLEGAL_GENERATION, Errors.UNKNOWN_MEMBER_ID, Errors.REBALANCE_IN_PROGRESS);
+        var younger = IntStream.rangeClosed(newest + 1, 150).boxed();
+        return Stream.concat(rebalanced.map(error -> (int) error.code()), younger).toList();
     }
 
     static int code(Throwable error) {
