@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 APACHE_VERSION = os.environ.get("APACHE_KAFKA_VERSION", "4.3.1")
 CACHE = pathlib.Path(os.environ.get("APACHE_KAFKA_CACHE", pathlib.Path.home() / ".cache/apache-kafka"))
@@ -337,7 +337,12 @@ def resolve(where: pathlib.Path) -> None:
         raise Unresolved(f"Maven couldn't bring its jars: {complaint[:300]}")
 
 
-KINDS: dict[str, type[Broker]] = {"pykafkad": Pykafkad, "apache": Apache}
+KINDS: dict[str, Callable[..., Broker]] = {
+    "pykafkad": Pykafkad,
+    "apache": Apache,
+    "apache-again": Apache,
+    "apache-cluster": ApacheCluster,  # type: ignore[dict-item]
+}
 
 
 @contextlib.contextmanager

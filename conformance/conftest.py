@@ -1,9 +1,10 @@
-"""Which brokers and which clients a scenario meets, and the account of what could not be asked.
+"""Which brokers and which clients a scenario meets, and the account of what became of each of them.
 
-    pytest conformance --broker pykafkad|apache|both|HOST:PORT   --client confluent,kcat
+    pytest conformance --broker pykafkad|apache|both|apache-pair|apache-cluster|HOST:PORT   --client confluent,kcat|all
 
 A scenario that takes `client` runs once for each client and broker. `topic` is a name nobody else uses; `admin` is a
-confluent-kafka admin client for what a scenario arranges before it asks.
+confluent-kafka admin client for what a scenario arranges before it asks. `--results FILE` keeps the outcomes, from
+which `python -m conformance.report` writes REPORT.md.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from conformance import brokers
-from conformance.clients import LOCAL, Admin, Client, available
+from conformance import brokers, outcomes
+from conformance.arrange import Arranger
+from conformance.clients import CLIENTS, LOCAL, Client, available
 from conformance.clients import client as make_client
 
-HERE = pathlib.Path(__file__).parent
 SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}
+SEVERAL = {
+    "both": ["pykafkad", "apache"],
+    "apache-pair": ["apache", "apache-again"],  # judges the scenarios: one Apache Kafka beside another
+}
 counter = itertools.count()
+kept = pytest.StashKey[outcomes.Outcomes]()
 
 
 class Given:
@@ -40,23 +46,41 @@ class Given:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     chosen = os.environ.get("BROKER", "pykafkad")
-    parser.addoption("--broker", default=chosen, help="pykafkad, apache, both, or an address")
-    parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(LOCAL)), help="clients, with commas")
+    known = ", ".join([*brokers.KINDS, *SEVERAL])
+    parser.addoption("--broker", default=chosen, help=f"{known}, or an address")
+    parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(LOCAL)), help="clients with commas, or all")
+    parser.addoption("--results", type=pathlib.Path, help="a JSON file that is to hold the outcomes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Stock clients are judged by what they send, not by the warnings of their own code.
     config.known_args_namespace.pythonwarnings = ["ignore"]
     config.addinivalue_line("markers", "ours: judges only our broker: promises that Apache Kafka doesn't make")
+    config.stash[kept] = outcomes.Outcomes()
 
 
 def pytest_unconfigure() -> None:
     warnings.simplefilter("ignore")  # sockets that clients left to the collector are theirs too
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """What has to be fetched or built is, before any scenario's clock runs."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        for name in clients(session.config):
+            if missing := available(name):
+                session.config.stash[kept].missing_client(name, missing)
+        if any(kind.startswith("apache") for kind in kinds(session.config)) and (missing := brokers.apache_missing()):
+            session.config.stash[kept].missing_broker("apache", missing)
+
+
 def kinds(config: pytest.Config) -> list[str]:
     wanted = config.getoption("--broker")
-    return ["pykafkad", "apache"] if wanted == "both" else [wanted]
+    return SEVERAL.get(wanted, [wanted])
+
+
+def clients(config: pytest.Config) -> list[str]:
+    wanted = config.getoption("--client")
+    return list(CLIENTS) if wanted == "all" else wanted.split(",")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -66,37 +90,59 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             chosen = [k for k in chosen if k == "pykafkad"]
         metafunc.parametrize("kind", chosen, scope="module")
     if "client_name" in metafunc.fixturenames:
-        metafunc.parametrize("client_name", metafunc.config.getoption("--client").split(","))
+        metafunc.parametrize("client_name", clients(metafunc.config))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if isinstance(item, pytest.Function) and (which := outcomes.which(item)):
+            item.user_properties.append(("scenario", which))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    reports.append(report)
+
+
+reports: list[pytest.TestReport] = []  # in the process that gathers those of all workers
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    where: pathlib.Path | None = session.config.getoption("--results")
+    if where is not None and not hasattr(session.config, "workerinput"):
+        gathered = session.config.stash[kept]
+        for report in reports:
+            gathered.hear(report)
+        gathered.keep(where)
 
 
 @pytest.fixture(scope="session")
-def apache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], brokers.Broker]]:
-    """The one Apache Kafka that all modules share, started when the first of them asks."""
-    started: list[brokers.Broker] = []
+def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], brokers.Broker]]:
+    """Each Apache Kafka that all modules of this process share, started when the first of them asks."""
+    started: dict[str, brokers.Broker] = {}
 
-    def ask() -> brokers.Broker:
-        if not started:
-            made = brokers.Apache(tmp_path_factory.mktemp("apache"), SETTINGS)
+    def ask(kind: str) -> brokers.Broker:
+        if kind not in started:
+            made = brokers.KINDS[kind](tmp_path_factory.mktemp(kind), SETTINGS)
             made.start()
-            started.append(made)
-        return started[0]
+            started[kind] = made
+        return started[kind]
 
     yield ask
-    for made in started:
+    for made in started.values():
         made.kill()
 
 
 @pytest.fixture(scope="module")
 def broker(
     kind: str,
-    apache: Callable[[], brokers.Broker],
+    apaches: Callable[[str], brokers.Broker],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[brokers.Broker | Given]:
     """Ours is new for every module; Apache Kafka is one for the run, because its start costs five seconds."""
-    if kind == "apache":
+    if kind.startswith("apache"):
         if missing := brokers.apache_missing():
             pytest.skip(missing)
-        yield apache()
+        yield apaches(kind)
     elif kind == "pykafkad":
         with brokers.running("pykafkad", tmp_path_factory.mktemp("pykafkad"), SETTINGS) as made:
             yield made
@@ -107,48 +153,59 @@ def broker(
 Starter = Callable[..., brokers.Broker]
 
 
-@pytest.fixture
-def own_broker(kind: str, tmp_path: pathlib.Path) -> Iterator[Starter]:
-    """A broker that this scenario may kill: own_broker(**settings with _ for .)."""
-    made: list[brokers.Broker] = []
-    if kind not in brokers.KINDS:
-        pytest.skip("a broker given by address isn't ours to kill")
-    if kind == "apache" and (missing := brokers.apache_missing()):
-        pytest.skip(missing)
-
-    def start(**settings: object) -> brokers.Broker:
-        overrides = SETTINGS | {k.replace("_", "."): str(v) for k, v in settings.items()}
-        broker = brokers.KINDS[kind](tmp_path / f"broker-{len(made)}", overrides)
-        made.append(broker)
-        broker.start()
-        return broker
-
-    yield start
-    for broker in made:
+@pytest.fixture(scope="module")
+def mortals() -> Iterator[dict[object, brokers.Broker]]:
+    """The brokers of this module that scenarios may kill: kept for the next scenario, because starting one is dear."""
+    made: dict[object, brokers.Broker] = {}
+    yield made
+    for broker in made.values():
         broker.kill()
 
 
 @pytest.fixture
-def client(client_name: str, broker: brokers.Broker) -> Client:
+def own_broker(kind: str, mortals: dict[object, brokers.Broker], tmp_path_factory: pytest.TempPathFactory) -> Starter:
+    """A broker that this scenario may kill: own_broker(**settings with _ for .). It runs when it is handed out."""
+    if kind not in brokers.KINDS or kind == "apache-cluster":
+        pytest.skip("this broker isn't ours to kill")
+    if kind.startswith("apache") and (missing := brokers.apache_missing()):
+        pytest.skip(missing)
+
+    def start(**settings: object) -> brokers.Broker:
+        overrides = SETTINGS | {k.replace("_", "."): str(v) for k, v in settings.items()}
+        same = (kind, *sorted(overrides.items()))
+        if same not in mortals:
+            mortals[same] = brokers.KINDS[kind](tmp_path_factory.mktemp(f"mortal-{kind}"), overrides)
+        if not mortals[same].running():
+            mortals[same].start()
+        return mortals[same]
+
+    return start
+
+
+@pytest.fixture
+def client(client_name: str, broker: brokers.Broker, request: pytest.FixtureRequest) -> Client:
     if missing := available(client_name):
         pytest.skip(missing)
-    return make_client(client_name, broker.bootstrap)
+    made = make_client(client_name, broker.bootstrap)
+    request.node.user_properties.append(("version", made.version()))
+    return made
 
 
 @pytest.fixture
 def needs() -> Callable[[Client, str], None]:
     """Say what a scenario asks of a client beyond the common; what it cannot is skipped by name, with the reason."""
 
-    def check(client: Client, ability: str) -> None:
-        if ability in client.cannot:
-            pytest.skip(f"{client.name} cannot: {client.cannot[ability]}")
+    def check(client: Client, *abilities: str) -> None:
+        for ability in abilities:
+            if ability in client.cannot:
+                pytest.skip(f"{client.name} cannot: {client.cannot[ability]}")
 
     return check
 
 
-@pytest.fixture
-def admin(broker: brokers.Broker) -> Iterator[Admin]:
-    made = make_client("confluent", broker.bootstrap).admin()
+@pytest.fixture(scope="module")
+def admin(broker: brokers.Broker) -> Iterator[Arranger]:
+    made = Arranger(broker.bootstrap)
     yield made
     made.close()
 

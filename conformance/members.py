@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 
-from conformance.brokers import ROOT
+from conformance.brokers import ROOT, dying_with_parent
 from conformance.clients import client
 
 Assignment = frozenset[tuple[str, int]]
@@ -28,7 +28,10 @@ class Member:
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self.going = True
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "conformance.members", name, bootstrap, group, topic, json.dumps(options)],
+            [
+                *dying_with_parent(),
+                *(sys.executable, "-m", "conformance.members", name, bootstrap, group, topic, json.dumps(options)),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
