@@ -20,7 +20,7 @@ import pytest
 
 from conformance import brokers, outcomes
 from conformance.arrange import Arranger
-from conformance.clients import CLIENTS, LOCAL, Client, available
+from conformance.clients import CLIENTS, LOCAL, Cannot, Client, available
 from conformance.clients import client as make_client
 
 SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}
@@ -189,6 +189,15 @@ def client(client_name: str, broker: brokers.Broker, request: pytest.FixtureRequ
     made = make_client(client_name, broker.bootstrap)
     request.node.user_properties.append(("version", made.version()))
     return made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[object]:
+    """What a driver finds it cannot ask of its client, in the middle of a scenario, is skipped like the rest of it."""
+    try:
+        return (yield)
+    except Cannot as what:
+        pytest.skip(str(what))
 
 
 @pytest.fixture

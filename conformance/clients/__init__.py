@@ -73,6 +73,10 @@ class Failed(Exception):
         self.detail = detail
 
 
+class Cannot(Exception):
+    """The client has no way to say what it was asked to say: the scenario is skipped, with the reason."""
+
+
 class Unanswered(Exception):
     """Nothing, or not enough, came before the deadline."""
 

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.clients import Done, Failed, Message, Received, Sent, Unanswered, toolchains
+from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, Unanswered, toolchains
 
 PATIENCE = 60.0  # seconds that a program may take beyond the time a request allows it
 
@@ -65,6 +65,7 @@ class Program:
         self.asking, self.writing = threading.Lock(), threading.Lock()
         threading.Thread(target=self.listen, daemon=True).start()
         atexit.register(self.close)
+        self.hello: dict[str, Any] = {"cannot": {}}
         self.hello = self.ask("hello")
 
     def listen(self) -> None:
@@ -80,6 +81,11 @@ class Program:
                     done(Sent(said["partition"], said["offset"]))
         self.answers.put(None)
 
+    def needs(self, ability: str, wanted: object = True) -> None:
+        """Whatever a scenario asks for, named in `cannot`, ends the scenario before the client is asked."""
+        if wanted and (reason := self.hello["cannot"].get(ability)):
+            raise Cannot(f"{self.name} cannot: {reason}")
+
     def write(self, request: Mapping[str, Any]) -> None:
         assert self.process.stdin is not None
         with self.writing:
@@ -90,6 +96,7 @@ class Program:
                 raise self.died() from None
 
     def ask(self, do: str, *, within: float = 0, **fields: Any) -> Any:
+        self.needs(do)
         with self.asking:
             self.write({"do": do} | fields)
             try:
@@ -131,10 +138,14 @@ class Program:
 
 class Producer:
     def __init__(self, program: Program, bootstrap: str, options: Mapping[str, object]) -> None:
+        program.needs(f"codec {options.get('codec')}")
+        program.needs(f"acks {options.get('acks')}")
+        program.needs("idempotent", options.get("idempotent"))
         self.program = program
         self.handle = program.ask("producer", bootstrap=bootstrap, options=options)
 
     def start(self, topic: str, message: Message, done: Done) -> None:
+        self.program.needs("headers", message.headers)
         self.program.send(
             done,
             producer=self.handle,
@@ -157,6 +168,9 @@ class Consumer:
     def __init__(
         self, program: Program, bootstrap: str, group: str, topics: Sequence[str], options: Mapping[str, object]
     ) -> None:
+        program.needs("groups")
+        program.needs(str(options.get("strategy")))
+        program.needs("static", options.get("instance"))
         self.program = program
         self.handle = program.ask("consumer", bootstrap=bootstrap, group=group, topics=list(topics), options=options)
 
@@ -195,6 +209,8 @@ class Admin:
         replicas: int = 1,
         validate_only: bool = False,
     ) -> None:
+        self.program.needs("topic configs", configs)
+        self.program.needs("validate_only", validate_only)
         more = {"configs": dict(configs or {}), "replicas": replicas, "validate_only": validate_only}
         self.ask("create", topic=topic, partitions=partitions, **more)
 

@@ -367,6 +367,9 @@ impl Admin {
     /// Name, value, and whether the resource itself was given it.
     fn configs(&self, resource: ResourceSpecifier) -> Result<Vec<(String, Option<String>, bool)>, Trouble> {
         let found = only(block_on(self.client.describe_configs([&resource], &self.options()))?)?;
+        if found.entries.is_empty() {
+            return Err(unclear("the crate drops a resource's refusal and shows it without entries"));
+        }
         let own = |source| source == ConfigSource::DynamicTopic;
         Ok(found.entries.into_iter().map(|entry| (entry.name, entry.value, own(entry.source))).collect())
     }
@@ -505,7 +508,7 @@ impl Rdkafka {
         Ok(json!({
             "version": format!("rdkafka 0.39.0 (librdkafka {librdkafka})"),
             "cannot": {"delete_offsets": "rdkafka has no OffsetDelete"},
-            "hides": [],
+            "hides": [RDKafkaErrorCode::UnknownTopicOrPartition as i32], // in DescribeConfigs alone
         }))
     }
 }

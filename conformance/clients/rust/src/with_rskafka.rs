@@ -42,7 +42,7 @@ const CANNOT: &[(&str, &str)] = &[
     ("alter", NOT_IN_ADMIN),
     ("brokers", NOT_IN_ADMIN),
     ("broker_configs", NOT_IN_ADMIN),
-    ("create configs", "rskafka creates topics without configs"),
+    ("topic configs", "rskafka creates topics without configs"),
     ("validate_only", "rskafka's create_topic has no validate_only"),
     ("idempotent", "rskafka has no producer ids"),
     ("acks 0", "rskafka always writes with acks=all"),
