@@ -84,6 +84,21 @@ def java(client: str) -> list[str]:
     return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", "Driver"]
 
 
+def node(client: str) -> list[str]:
+    """The sources run where they are; only their packages lie in the cache, one set for all three clients."""
+    home, hint = HERE / "node", "apt-get install nodejs npm (20 or newer)"
+    program, npm = need("node", hint), need("npm", hint)
+    with built("node", [home / "package.json"]) as (where, there):
+        if not there:
+            shutil.copy2(home / "package.json", where)
+            # Where librdkafka's binding isn't to be had as a binary, it is built with the libraries that are here.
+            words = ["install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
+            run([npm, *words], where, CKJS_LINKING="dynamic")
+    if client == "confluent-js" and not (where / "node_modules/@confluentinc/kafka-javascript").exists():
+        raise Missing(f"@confluentinc/kafka-javascript could not be built (remove {where} to try again)")
+    return [program, str(home / "main.mjs"), str(where), client]
+
+
 def rust(client: str) -> list[str]:
     """One program for both crates; what they depend on is compiled once, whatever becomes of the driver."""
     crate = HERE / "rust"
@@ -101,6 +116,9 @@ def rust(client: str) -> list[str]:
 TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {
     "java": java,
     "java-old": java,
+    "kafkajs": node,
+    "confluent-js": node,
+    "platformatic": node,
     "rust-rdkafka": rust,
     "rskafka": rust,
 }
