@@ -9,12 +9,13 @@ which `python -m conformance.report` writes REPORT.md.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
@@ -115,6 +116,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         gathered.keep(where)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    with left_out():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    with left_out():
+        return (yield)
+
+
+@contextlib.contextmanager
+def left_out() -> Iterator[None]:
+    """What a driver finds it cannot ask of its client, at whatever point of a scenario, is skipped with the reason."""
+    try:
+        yield
+    except Cannot as why:
+        pytest.skip(str(why))
+
+
 @pytest.fixture(scope="session")
 def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], brokers.Broker]]:
     """Each Apache Kafka that all modules of this process share, started when the first of them asks."""
@@ -189,15 +211,6 @@ def client(client_name: str, broker: brokers.Broker, request: pytest.FixtureRequ
     made = make_client(client_name, broker.bootstrap)
     request.node.user_properties.append(("version", made.version()))
     return made
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call() -> Iterator[object]:
-    """What a driver finds it cannot ask of its client, in the middle of a scenario, is skipped like the rest of it."""
-    try:
-        return (yield)
-    except Cannot as what:
-        pytest.skip(str(what))
 
 
 @pytest.fixture

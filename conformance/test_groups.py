@@ -14,8 +14,9 @@ Needs = Callable[[Client, str], None]
 
 
 @pytest.fixture
-def member(client: Client, topic: str) -> Iterator[Callable[..., Member]]:
+def member(client: Client, topic: str, needs: Needs) -> Iterator[Callable[..., Member]]:
     """Another member of the scenario's group, in its own process; all end with the scenario."""
+    needs(client, "groups")
     with contextlib.ExitStack() as stack:
 
         def start(**options: object) -> Member:
@@ -217,7 +218,7 @@ def test_delete_group(client: Client, admin: Admin, topic: str, needs: Needs) ->
     from conformance.clients import refused
 
     needs(client, "admin")
-    needs(client, "delete group")
+    needs(client, "delete_group")
     admin.create(topic, 1)
     group = f"group-{topic}"
     produce(client, topic, [Message(b"x", partition=0)] * 5)

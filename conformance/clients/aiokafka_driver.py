@@ -9,14 +9,20 @@ import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from conformance.clients import Done, Failed, Message, Received, Sent, gather
+from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, gather
 
 CANNOT: dict[str, str] = {
     "cooperative-sticky": "aiokafka has range, roundrobin and (eager) sticky assignors only",
-    "delete group": "aiokafka's admin client has no DeleteGroups",
+    "delete_group": "aiokafka's admin client has no DeleteGroups",
+    "alter_offsets": "aiokafka's admin client has no way to alter a group's offsets",
+    "delete_offsets": "aiokafka's admin client has no DeleteConsumerGroupOffsets",
 }
 
 T = TypeVar("T")
+
+
+def cannot(ability: str) -> Cannot:
+    return Cannot(f"aiokafka cannot: {CANNOT[ability]}")
 
 
 def missing() -> str | None:
@@ -130,7 +136,10 @@ def strategies(name: str) -> list[Any]:
     from aiokafka.coordinator.assignors.range import RangePartitionAssignor
     from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 
-    return [{"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}[name]]
+    known = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
+    if name not in known:
+        raise cannot(name)
+    return [known[name]]
 
 
 class Consumer:
@@ -142,6 +151,8 @@ class Consumer:
             more["partition_assignment_strategy"] = strategies(options["strategy"])
         if options.get("instance"):
             more["group_instance_id"] = options["instance"]
+        if "isolation" in options:
+            more["isolation_level"] = options["isolation"]
 
         async def begin() -> Any:
             consumer = AIOKafkaConsumer(
@@ -173,6 +184,14 @@ class Consumer:
 
         wanted = None if offsets is None else {TopicPartition(t, p): o for (t, p), o in offsets.items()}
         run(self.inner.commit(wanted))
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        from aiokafka import TopicPartition
+
+        async def move() -> None:  # on the loop: it makes futures
+            self.inner.seek(TopicPartition(topic, partition), offset)
+
+        run(move())
 
     def close(self) -> None:
         run(self.inner.stop())
@@ -221,9 +240,12 @@ class Admin:
         self.check(run(self.inner.create_partitions({topic: NewPartitions(partitions)})), "topic_errors")
 
     def configs(self, topic: str) -> dict[str, str | None]:
+        return self.described_configs("TOPIC", topic)
+
+    def described_configs(self, kind: str, name: str) -> dict[str, str | None]:
         from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-        (answer,) = run(self.inner.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)]))
+        (answer,) = run(self.inner.describe_configs([ConfigResource(ConfigResourceType[kind], name)]))
         ((code, detail, _, _, entries, *_),) = answer.resources
         if code:
             raise Failed(code, detail)
@@ -266,7 +288,19 @@ class Admin:
         return {p.partition: o.offset for p, o in found.items() if p.topic == topic and o.offset >= 0}
 
     def delete_group(self, group: str) -> None:
-        raise NotImplementedError(CANNOT["delete group"])
+        raise cannot("delete_group")
+
+    def alter_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        raise cannot("alter_offsets")
+
+    def delete_offsets(self, group: str, topic: str, partitions: Sequence[int]) -> None:
+        raise cannot("delete_offsets")
+
+    def brokers(self) -> dict[int, tuple[str, int]]:
+        return {b["node_id"]: (b["host"], b["port"]) for b in run(self.inner.describe_cluster())["brokers"]}
+
+    def broker_configs(self, broker: int) -> dict[str, str | None]:
+        return self.described_configs("BROKER", str(broker))
 
     def close(self) -> None:
         run(self.inner.close())
@@ -296,7 +330,7 @@ class Driver:
     ) -> list[Received]:
         from aiokafka import TopicPartition
 
-        consumer = Consumer(self.bootstrap, None, (), options)
+        consumer = Consumer(self.bootstrap, None, (), {"reset": "none"} | options)
         try:
             run(self.place(consumer.inner, TopicPartition(topic, partition), start))
             return gather(consumer, count, timeout)[:count]

@@ -8,9 +8,12 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.clients import Done, Failed, Message, Received, Sent, gather
+from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, gather
 
-CANNOT: dict[str, str] = {}
+CANNOT: dict[str, str] = {
+    "delete_offsets": "confluent-kafka's admin client has no DeleteConsumerGroupOffsets",
+}
+RESET = -140  # librdkafka's own code for a position that isn't there, when it was told not to choose another
 
 
 def missing() -> str | None:
@@ -22,7 +25,7 @@ def missing() -> str | None:
 def failed(error: Any) -> Failed:
     if hasattr(error, "args") and error.args and hasattr(error.args[0], "code"):
         error = error.args[0]
-    return Failed(error.code(), error.str())
+    return Failed(1 if error.code() == RESET and "out of range" in error.str() else error.code(), error.str())
 
 
 class Producer:
@@ -117,7 +120,8 @@ class Consumer:
             conf["partition.assignment.strategy"] = options["strategy"]
         if options.get("instance"):
             conf["group.instance.id"] = options["instance"]
-        conf.update(options.get("extra", {}))
+        if "isolation" in options:
+            conf["isolation.level"] = options["isolation"]
         self.inner = Consumer(conf)
         if topics:
             self.inner.subscribe(list(topics))
@@ -142,6 +146,14 @@ class Consumer:
             else:
                 wanted = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
                 self.inner.commit(offsets=wanted, asynchronous=False)
+        except KafkaException as error:
+            raise failed(error) from None
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        from confluent_kafka import KafkaException, TopicPartition
+
+        try:
+            self.inner.seek(TopicPartition(topic, partition, offset))
         except KafkaException as error:
             raise failed(error) from None
 
@@ -227,18 +239,41 @@ class Admin:
 
     def committed(self, group: str, topic: str) -> dict[int, int]:
         """Asked by a consumer: the admin client's own way dies of SIGSEGV while a coordinator loads."""
-        from confluent_kafka import TopicPartition
+        from confluent_kafka import KafkaException, TopicPartition
 
         consumer = Consumer(self.bootstrap, group, (), {})
         try:
             partitions = self.inner.list_topics(topic, timeout=20).topics[topic].partitions
             found = consumer.inner.committed([TopicPartition(topic, p) for p in partitions], timeout=20)
             return {p.partition: p.offset for p in found if p.offset >= 0}
+        except KafkaException as error:
+            raise failed(error) from None
         finally:
             consumer.close()
 
+    def alter_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+
+        wanted = [TopicPartition(topic, p, at) for p, at in offsets.items()]
+        found = self.wait(self.inner.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, wanted)]))
+        for partition in found.topic_partitions:
+            if partition.error:
+                raise failed(partition.error)
+
+    def delete_offsets(self, group: str, topic: str, partitions: Sequence[int]) -> None:
+        raise Cannot(f"confluent cannot: {CANNOT['delete_offsets']}")
+
     def delete_group(self, group: str) -> None:
         self.wait(self.inner.delete_consumer_groups([group]))
+
+    def brokers(self) -> dict[int, tuple[str, int]]:
+        return {b.id: (b.host, b.port) for b in self.inner.list_topics(timeout=20).brokers.values()}
+
+    def broker_configs(self, broker: int) -> dict[str, str | None]:
+        from confluent_kafka.admin import ConfigResource, ResourceType
+
+        found = self.wait(self.inner.describe_configs([ConfigResource(ResourceType.BROKER, str(broker))]))
+        return {name: entry.value for name, entry in found.items()}
 
     def close(self) -> None:
         with contextlib.suppress(AttributeError):
@@ -269,7 +304,7 @@ class Driver:
     ) -> list[Received]:
         from confluent_kafka import TopicPartition
 
-        consumer = Consumer(self.bootstrap, "reader", (), options)
+        consumer = Consumer(self.bootstrap, "reader", (), {"reset": "error"} | options)
         try:
             consumer.inner.assign([TopicPartition(topic, partition, start)])
             return gather(consumer, count, timeout)[:count]
@@ -302,5 +337,3 @@ class Driver:
 
     def admin(self) -> Admin:
         return Admin(self.bootstrap)
-
-

@@ -103,6 +103,8 @@ class Consumer:
             more["partition_assignment_strategy"] = strategies(options["strategy"])
         if options.get("instance"):
             more["group_instance_id"] = options["instance"]
+        if "isolation" in options:
+            more["isolation_level"] = options["isolation"]
         self.inner = KafkaConsumer(
             *topics,
             bootstrap_servers=bootstrap,
@@ -122,7 +124,12 @@ class Consumer:
     def poll(self, timeout: float) -> list[Received]:
         # kafka-python 3.0 forgets its assignment when a poll ends between its SyncGroup and the answer, so it gets a
         # second where others get a twentieth. A poll that has records returns at once all the same.
-        batches = self.inner.poll(timeout_ms=int(max(timeout, 1) * 1000))
+        from kafka.errors import KafkaError
+
+        try:
+            batches = self.inner.poll(timeout_ms=int(max(timeout, 1) * 1000))
+        except KafkaError as error:
+            raise failed(error) from None
         return [received(record) for records in batches.values() for record in records]
 
     def assignment(self) -> set[tuple[str, int]]:
@@ -140,6 +147,11 @@ class Consumer:
                 self.inner.commit({TopicPartition(t, p): OffsetAndMetadata(o, "", -1) for (t, p), o in offsets.items()})
         except KafkaError as error:
             raise failed(error) from None
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        from kafka import TopicPartition
+
+        self.inner.seek(TopicPartition(topic, partition), offset)
 
     def close(self) -> None:
         self.inner.close(autocommit=False)
@@ -183,10 +195,13 @@ class Admin:
     def configs(self, topic: str) -> dict[str, str | None]:
         from kafka.admin import ConfigResource, ConfigResourceType
 
-        found = self.ask("describe_configs", [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
-        entries = found["topic"][topic]
+        return self.described_configs(ConfigResource(ConfigResourceType.TOPIC, topic))
+
+    def described_configs(self, resource: Any) -> dict[str, str | None]:
+        found = self.ask("describe_configs", [resource], config_filter="all")
+        entries = found[resource.resource_type.name.lower()][resource.name]
         if not entries:  # the client looks at an error code and drops it
-            raise Failed(-1, "nothing about the topic")
+            raise Failed(-1, f"nothing about {resource.name}")
         return {name: entry["value"] for name, entry in entries.items()}
 
     def alter(self, topic: str, configs: Mapping[str, str]) -> None:
@@ -224,6 +239,32 @@ class Admin:
         if outcome != "OK":  # otherwise the name of the error's class
             raise Failed(getattr(errors, str(outcome)).errno, str(outcome))
 
+    def alter_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        from kafka import TopicPartition
+        from kafka.structs import OffsetAndMetadata
+
+        wanted = {TopicPartition(topic, p): OffsetAndMetadata(at, "", -1) for p, at in offsets.items()}
+        self.check(self.ask("alter_group_offsets", group, wanted))
+
+    def delete_offsets(self, group: str, topic: str, partitions: Sequence[int]) -> None:
+        from kafka import TopicPartition
+
+        self.check(self.ask("delete_group_offsets", group, [TopicPartition(topic, p) for p in partitions]))
+
+    def check(self, outcomes: Mapping[Any, Any]) -> None:
+        """Partition → the class of its error."""
+        for partition, outcome in outcomes.items():
+            if outcome.errno:
+                raise Failed(outcome.errno, f"{partition}: {outcome.__name__}")
+
+    def brokers(self) -> dict[int, tuple[str, int]]:
+        return {b["broker_id"]: (b["host"], b["port"]) for b in self.ask("describe_cluster")["brokers"]}
+
+    def broker_configs(self, broker: int) -> dict[str, str | None]:
+        from kafka.admin import ConfigResource, ConfigResourceType
+
+        return self.described_configs(ConfigResource(ConfigResourceType.BROKER, str(broker)))
+
     def close(self) -> None:
         self.inner.close()
 
@@ -252,7 +293,7 @@ class Driver:
     ) -> list[Received]:
         from kafka import TopicPartition
 
-        consumer = Consumer(self.bootstrap, None, (), options)
+        consumer = Consumer(self.bootstrap, None, (), {"reset": "none"} | options)
         try:
             consumer.inner.assign([TopicPartition(topic, partition)])
             consumer.inner.seek(TopicPartition(topic, partition), start)

@@ -19,13 +19,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from conformance.clients import Admin, Done, Failed, Message, Received, Sent, Unanswered
+from conformance.brokers import dying_with_parent
+from conformance.clients import Admin, Cannot, Done, Failed, Message, Received, Sent, Unanswered
 
 CANNOT: dict[str, str] = {
     "admin": "kcat has no admin requests beyond listing metadata",
     "timestamps": "kcat -P has no way to set a record's timestamp",
     "null header": "kcat -H name=value has no way to give a header a null value",
     "commit offsets": "kcat commits what it has consumed and nothing else",
+    "seek": "kcat reads from where it was told to start and moves on",
     "partition in keyed order": "kcat's delivery reports don't say which message they belong to",
 }
 
@@ -199,7 +201,7 @@ def owned(said: str) -> set[tuple[str, int]]:
 
 class Consumer:
     def __init__(self, bootstrap: str, group: str, topics: Sequence[str], options: Mapping[str, Any]) -> None:
-        words = ["kcat", "-b", bootstrap, "-u", "-f", FORMAT]
+        words = [*dying_with_parent(), "kcat", "-b", bootstrap, "-u", "-f", FORMAT]
         properties = {
             "auto.offset.reset": options.get("reset", "earliest"),
             "session.timeout.ms": options.get("session_ms", 6000),
@@ -210,6 +212,8 @@ class Consumer:
             "reconnect.backoff.ms": 20,
             "reconnect.backoff.max.ms": 200,
         }
+        if "isolation" in options:
+            properties["isolation.level"] = options["isolation"]
         if "strategy" in options:
             properties["partition.assignment.strategy"] = options["strategy"]
         if options.get("instance"):
@@ -259,8 +263,11 @@ class Consumer:
 
     def commit(self, offsets: Mapping[tuple[str, int], int] | None = None) -> None:
         if offsets is not None:
-            raise NotImplementedError(CANNOT["commit offsets"])
+            raise Cannot(f"kcat cannot: {CANNOT['commit offsets']}")
         # With a limit kcat ends by itself and commits as it leaves; without one it commits every 200 ms.
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        raise Cannot(f"kcat cannot: {CANNOT['seek']}")
 
     def close(self) -> None:
         self.process.send_signal(signal.SIGINT)
@@ -294,7 +301,9 @@ class Driver:
         self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object
     ) -> list[Received]:
         words = ["kcat", "-C", "-b", self.bootstrap, "-t", topic, "-p", str(partition), "-o", str(start)]
-        words += ["-c", str(count), "-f", FORMAT, "-X", "check.crcs=true"]
+        words += ["-c", str(count), "-f", FORMAT, "-X", "check.crcs=true", "-X", "topic.auto.offset.reset=error"]
+        if "isolation" in options:
+            words += ["-X", f"isolation.level={options['isolation']}"]
         words += ["-X", f"fetch.message.max.bytes={options.get('max_fetch', 1_048_576)}"]
         with tempfile.TemporaryFile() as out:
             try:
@@ -332,4 +341,4 @@ class Driver:
         return len(found["partitions"])
 
     def admin(self) -> Admin:
-        raise NotImplementedError(CANNOT["admin"])
+        raise Cannot(f"kcat cannot: {CANNOT['admin']}")
