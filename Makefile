@@ -40,7 +40,7 @@ conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
 	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
 	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile --broker pykafkad $(ARGS)
 
-bench: $(READY) ## the figures of docs/performance.md, measured on this machine
+bench: $(READY) ## docs/performance.md: our figures and Apache Kafka's, taken in turn; ARGS=--list names them
 	$(PY) -m tests.bench $(ARGS)
 
 fuzz: $(READY) ## the property tests, a hundred times longer

@@ -1,126 +1,111 @@
-"""`make bench`: the figures of docs/performance.md, measured on this machine.
+"""`make bench`: pykafkad beside Apache Kafka, the figures of docs/performance.md, measured on this machine.
 
-    python -m tests.bench [--broker pykafkad|apache|both] [--runs 5] [--quick] [--only NAME…] [--no-page]
+    python -m tests.bench [--quick] [--only produce latency/500 …] [--broker both|pykafkad|apache] [--pairs N]
 
-Apache Kafka gets 150,000 requests before anything of it is measured: a cold JVM would flatter whoever stands beside it.
+Runs are taken in turn, ours and theirs, after both brokers got 150,000 requests: a cold JVM would flatter whoever
+stands beside it. What is measured replaces the same figure of earlier runs, so that figures can be repeated one by one.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import platform
-import statistics
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from conformance.brokers import APACHE_VERSION, apache_missing
-from tests.bench import frames, measure, page
-from tests.bench.measure import Bench
-from tests.bench.raw import apart
+from tests.bench import figures, life, page, plots
+from tests.bench.meter import GB
+from tests.bench.ratios import OURS, THEIRS
+from tests.bench.runner import Runner
 
-WARM_REQUESTS = 150_000
+QUICK = 0.02  # of the requests, bytes and seconds
 
 
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def machine() -> dict[str, str]:
-    model = "unknown processor"
+def about(kinds: list[str]) -> dict[str, str]:
+    from importlib.metadata import version
+
+    import confluent_kafka
+
+    model, virtual = "unknown processor", ""
     with contextlib.suppress(OSError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        text = Path("/proc/cpuinfo").read_text()
+        virtual = "virtual machine, " if "hypervisor" in text else ""
+        model = next(line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    virtual = "virtual machine, " if "hypervisor" in Path("/proc/cpuinfo").read_text() else ""
-    return {
-        "machine": f"{virtual}{os.cpu_count()} × {model}, {memory:.0f} GB, Linux {platform.release()}",
-        "python": f"CPython {platform.python_version()}",
+    found = {
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "machine": f"{virtual}{os.cpu_count()} × {model}, {memory:.0f} GB, Linux {platform.release()}",
+        "pykafkad": f"{version('pykafkad')} on CPython {platform.python_version()}, uvloop {version('uvloop')}",
     }
+    if THEIRS in kinds:
+        found["Apache Kafka"] = f"{APACHE_VERSION}, KRaft, 1 GB of heap, G1"
+    found["clients"] = (
+        f"raw sockets; librdkafka {confluent_kafka.libversion()[0]}; Java's of Apache Kafka {APACHE_VERSION}"
+    )
+    return found
 
 
-def run(kind: str, runs: int, count: int, only: list[str]) -> dict[str, object]:
-    """All figures of one broker: name → runs."""
-    figures: dict[str, list[float]] = {}
-    rates: dict[str, list[float]] = {}
-    moved: dict[str, int] | None = None
-
-    def wanted(name: str) -> bool:
-        return not only or any(part in name for part in only)
-
-    def series(name: str, one: Callable[[], float], times: int = runs) -> None:
-        if not wanted(name):
-            return
-        for i in range(times):
-            say(f"{kind}: {name}: run {i + 1} of {times} …")
-            figures.setdefault(name, []).append(one())
-        say(f"{kind}: {name}: {statistics.median(figures[name]):.4g} {page.UNITS[name]}")
-
-    with tempfile.TemporaryDirectory() as directory:
-        if wanted("start"):
-            measure.start_to_api_versions(kind)  # what the first start of all reads from disk isn't a broker's figure
-        series("start to ApiVersions", lambda: measure.start_to_api_versions(kind))
-        series("start to first record", lambda: measure.start_to_consumed(kind))
-        broker = measure.new_broker(kind, Path(directory))
-        try:
-            broker.start()
-            bench = Bench(broker, count=count)
-            series("idle memory", bench.memory, 1)
-            series("memory per idle connection", bench.memory_per_connection, 1)
-            if kind == "apache":
-                say(f"{kind}: warming up with {WARM_REQUESTS} requests …")
-                frames.create_topic(broker.port, "warm")
-                apart(broker.port, [frames.produce_frame("warm", 1024)], WARM_REQUESTS)
-                apart(broker.port, [frames.metadata_frame("warm")], WARM_REQUESTS // 3)
-                frames.delete_topic(broker.port, "warm")
-            series("produce 1 KB", bench.produce_1k)
-            series("produce 16 KB", bench.produce_16k)
-            series("produce per GB", bench.produce_gb)
-            series("fetch per GB", bench.fetch_gb)
-            series("metadata", bench.metadata)
-            series("offset commit", bench.offset_commit)
-            series("memory after load", bench.memory, 1)
-            if wanted("where bytes go"):
-                say(f"{kind}: strace while 1 GB is fetched …")
-                moved = measure.where_bytes_go(bench)
-            rates = bench.rates
-        finally:
-            broker.kill()
-    return {"figures": figures, "rates": rates, "moved": moved, **machine()}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.partition("\n")[0])
-    parser.add_argument("--broker", choices=["pykafkad", "apache", "both"], default="pykafkad")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--count", type=int, default=20_000, help="requests per run")
-    parser.add_argument("--quick", action="store_true", help="one run of 5,000: does it work, not how fast is it")
-    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="figures whose name contains this")
-    parser.add_argument("--no-page", action="store_true", help="print, and leave docs/performance.md alone")
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--broker", choices=["both", OURS, THEIRS], default="both")
+    parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="figures or families, by name")
+    parser.add_argument("--list", action="store_true", help="name all figures")
+    parser.add_argument("--pairs", type=int, help="at most so many runs of each broker")
+    parser.add_argument("--quick", action="store_true", help="one run, a fraction of the load: does it work?")
+    parser.add_argument("--touch", type=float, metavar="GB", help="memory to touch and free before each measured write")
+    parser.add_argument("--out", type=Path, help="write performance.md, .json and img/ here instead of docs/")
+    parser.add_argument("--render", action="store_true", help="measure nothing, write the page from the JSON")
     asked = parser.parse_args()
-    runs, count = (1, 5_000) if asked.quick else (asked.runs, asked.count)
-    kinds = ["pykafkad", "apache"] if asked.broker == "both" else [asked.broker]
-    results = page.load()
-    for kind in kinds:
-        if kind == "apache" and (missing := apache_missing()):
-            say(missing)
-            continue
-        found = run(kind, runs, count, asked.only)
-        if kind == "apache":
-            found["version"] = APACHE_VERSION
-        results[kind] = page.merged(results.get(kind, {}), found)
-    if asked.no_page or asked.quick:
-        print(page.table(results))
-        print(json.dumps({k: v for k, v in results.items() if k in kinds}, indent=1))
-    else:
-        page.write(results)
-        print(page.table(results))
+    wanted = figures.chosen(asked.only)
+    if asked.list:
+        for figure in figures.FIGURES:
+            print(f"{figure.name:<32} {figure.turns()} × {figure.text}")
+        return 0
+    if not wanted:
+        parser.error("no figure has such a name; --list names them")
+    docs = asked.out or page.DOCS
+    docs.mkdir(parents=True, exist_ok=True)
+    results = page.load(docs)
+    if asked.render:
+        page.write(results, plots.draw(results, docs / "img"), docs)
+        return 0
+    kinds = [OURS, THEIRS] if asked.broker == "both" else [asked.broker]
+    if THEIRS in kinds and (missing := apache_missing()):
+        say(missing)
+        say("pykafkad is measured alone: there are no ratios, and nothing is said about goals")
+        kinds.remove(THEIRS)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody's broker compiles itself anew at every start
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    life.allow_many_files()
+    facts = about(kinds)
+    began = time.monotonic()
+    kept = asked.out is not None or not asked.quick
+    touch = None if asked.touch is None else int(asked.touch * GB)
+    with tempfile.TemporaryDirectory(prefix="pykafkad-bench-") as directory:
+        scale, pairs = (QUICK, 1) if asked.quick else (1.0, asked.pairs)
+        runner = Runner(kinds, Path(directory), scale=scale, pairs=pairs, touch=touch)
+        for figure, runs in runner.all(wanted):
+            if not page.merge(results, figure, runs, facts):
+                say(f"{figure.name}: measured alone, so that the page keeps what was measured side by side")
+            elif kept:
+                page.write(results, docs=docs)  # a figure that is taken isn't lost when a later one breaks
+    if kept:
+        page.write(results, plots.draw(results, docs / "img"), docs)
+    for line in runner.broken:
+        say(f"broke: {line}")
+    say(f"{(time.monotonic() - began) / 60:.1f} minutes")
+    return 1 if runner.broken else 0
 
 
-main()
+if __name__ == "__main__":
+    sys.exit(main())
