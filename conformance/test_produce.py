@@ -55,7 +55,10 @@ def test_headers(client: Client, admin: Admin, topic: str) -> None:
     headers = (("trace", b"abc"), ("empty", b""), ("trace", b"again"), ("ünï", "ç".encode()))
     produce(client, topic, [Message(b"v", b"k", headers, 0), Message(b"none", None, (), 0)])
     first, second = client.read(topic, 2)
-    assert first.headers == headers
+    if "header order" in client.cannot:
+        assert sorted(first.headers) == sorted(headers)
+    else:
+        assert first.headers == headers
     assert second.headers == ()
 
 
@@ -117,7 +120,8 @@ def test_timestamps_kept(client: Client, admin: Admin, topic: str, needs) -> Non
     assert [r.timestamp for r in client.read(topic, 20)] == times
 
 
-def test_timestamps_of_arrival(client: Client, admin: Admin, topic: str) -> None:
+def test_timestamps_of_arrival(client: Client, admin: Admin, topic: str, needs) -> None:  # type: ignore[no-untyped-def]
+    needs(client, "append time")
     admin.create(topic, 1, {"message.timestamp.type": "LogAppendTime"})
     before = int(time.time() * 1000)
     timestamp = None if "timestamps" in client.cannot else 1_000

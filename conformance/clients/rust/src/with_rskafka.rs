@@ -49,6 +49,7 @@ const CANNOT: &[(&str, &str)] = &[
     ("acks 1", "rskafka always writes with acks=all"),
     ("headers", "rskafka keeps a record's headers in a map: each name once, in its order, never null"),
     ("null header", "rskafka's headers are never null"),
+    ("append time", "rskafka shows the time the producer gave, also where a batch says that the broker's counts"),
     ("isolation", "rskafka always reads read_committed"),
 ];
 
