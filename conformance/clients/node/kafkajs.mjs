@@ -28,6 +28,7 @@ export const cannot = {
   'cooperative-sticky': strategies,
   static: 'kafkajs has no group.instance.id',
   'header order': 'kafkajs keeps headers in an object: values of one name stand together',
+  'null header': 'kafkajs refuses to encode a header without a value',
   delete_offsets: "kafkajs's admin client has no OffsetDelete"
 }
 

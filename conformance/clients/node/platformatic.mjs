@@ -173,7 +173,7 @@ async function asking (made, ask) {
   try {
     return await ask(made)
   } finally {
-    await within(3000, made.close(true))
+    await within(3000, made.close())
   }
 }
 
