@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::lines::{Answer, Driver, Options, Request, Trouble, encoded, not_sent, sent, unclear};
 
 const WAIT: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(2); // by then a changed config is to be seen
 const AT_MOST: usize = 500; // records in the answer to one poll
 
 impl From<RDKafkaErrorCode> for Trouble {
@@ -140,9 +141,9 @@ fn consumer(bootstrap: &str, group: &str, options: Options) -> Result<BaseConsum
 }
 
 fn record(message: &impl Message) -> Value {
-    let headers = message.headers().map_or(vec![], |all| {
-        all.iter().map(|header| json!([header.key, encoded(header.value)])).collect()
-    });
+    let headers = message
+        .headers()
+        .map_or(vec![], |all| all.iter().map(|header| json!([header.key, encoded(header.value)])).collect());
     json!({
         "topic": message.topic(),
         "partition": message.partition(),
@@ -378,19 +379,36 @@ impl Admin {
         Ok(self.configs(resource)?.into_iter().map(|(name, value, _)| (name, json!(value))).collect())
     }
 
-    /// The crate knows AlterConfigs only, which replaces all: what was set before is set again.
+    /// The crate knows AlterConfigs only, which replaces all: what was set before is set again. It drops a refusal, so
+    /// that one has to look whether the change came.
     fn alter(&self, topic: &str, changes: HashMap<&str, &str>) -> Answer {
-        let before = self.configs(ResourceSpecifier::Topic(topic))?;
-        let mut wanted = AlterConfig::new(ResourceSpecifier::Topic(topic));
+        let resource = ResourceSpecifier::Topic(topic);
+        let before = self.configs(resource)?;
+        let mut wanted = AlterConfig::new(resource);
         for (name, value, own) in &before {
             if let (true, Some(value)) = (own, value) {
                 wanted = wanted.set(name, value);
             }
         }
-        wanted.entries.extend(changes);
-        let done = block_on(self.client.alter_configs([&wanted], &self.options()))?;
-        only(done.into_iter().map(|each| each.map_err(|(_, code)| Trouble::from(code))).collect())?;
-        Ok(Value::Null)
+        wanted.entries.extend(&changes);
+        only(
+            block_on(self.client.alter_configs([&wanted], &self.options()))?
+                .into_iter()
+                .map(|each| each.map_err(|(_, code)| Trouble::from(code)))
+                .collect(),
+        )?;
+        let deadline = Instant::now() + SETTLED;
+        loop {
+            let now = self.configs(resource)?;
+            let there = |name: &str, value: &str| now.iter().any(|(n, v, _)| n == name && v.as_deref() == Some(value));
+            if changes.iter().all(|(name, value)| there(name, value)) {
+                return Ok(Value::Null);
+            }
+            if Instant::now() > deadline {
+                return Err(unclear("nothing changed, and the crate doesn't say why"));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn delete_records(&self, topic: &str, partition: i32, before: i64) -> Answer {
@@ -508,7 +526,7 @@ impl Rdkafka {
         Ok(json!({
             "version": format!("rdkafka 0.39.0 (librdkafka {librdkafka})"),
             "cannot": {"delete_offsets": "rdkafka has no OffsetDelete"},
-            "hides": [RDKafkaErrorCode::UnknownTopicOrPartition as i32], // in DescribeConfigs alone
+            "hides": [3, 40], // in DescribeConfigs and AlterConfigs
         }))
     }
 }
