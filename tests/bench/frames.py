@@ -97,19 +97,18 @@ def commit_frame(topic: str, group: str) -> bytes:
     return frame(OFFSET_COMMIT, offset_commit.Request(group_id=group, topics=topics))
 
 
-def create_topics_of(port: int, names: Sequence[str], partitions: int = 1, patience: float = 120) -> None:
-    """Returns when each of them has all its leaders."""
+def create_topics_of(port: int, names: Sequence[str], partitions: int = 1, patience: float = 240) -> None:
+    """Returns when each partition is served: Metadata names leaders a little before these know that they lead."""
     made = [create_topics.CreatableTopic(name=n, num_partitions=partitions, replication_factor=1) for n in names]
     response = call(port, CREATE_TOPICS, create_topics.Request(topics=made, timeout_ms=60_000))
     assert all(topic.error_code == 0 for topic in response.topics), repr(response)[:500]
-    wanted = metadata_frame(*names)
+    probe = [fetch.Partition(partition=i, partition_max_bytes=1) for i in range(partitions)]
+    request = fetch.Request(session_epoch=-1, topics=[fetch.Topic(topic=name, partitions=probe) for name in names])
     end = time.monotonic() + patience
     while time.monotonic() < end:
-        found = answer(METADATA, ask(port, wanted)).topics
-        if all(
-            t.error_code == 0 and len(t.partitions) == partitions and all(p.error_code == 0 for p in t.partitions)
-            for t in found
-        ):
+        found = call(port, FETCH, request).responses
+        codes = [partition.error_code for topic in found for partition in topic.partitions]
+        if len(codes) == len(names) * partitions and not any(codes):
             return
         time.sleep(0.02)
     raise TimeoutError(f"{len(names)} topics had no leaders after {patience:.0f} s")

@@ -199,7 +199,12 @@ FIRST = [
 ]
 LAST = [
     Figure(
-        "life/after-load", "after all of this and 5 GB more", after_load, ("loaded_mb",), {"loaded_mb": at_most(0.1)}
+        "life/after-load",
+        "after all of this and 5 GB more",
+        after_load,
+        ("loaded_mb",),
+        {"loaded_mb": at_most(0.1)},
+        pairs=2,
     ),
     Figure(
         "life/5000-connections",
@@ -212,7 +217,7 @@ LAST = [
         "10,000 partitions in 10 topics",
         partitions,
         ("create_s", "partitions_mb", "ready_ms", "metadata_ms", "metadata_cpu_ms"),
-        pairs=2,
+        pairs=1,
         fresh=True,
     ),
 ]

@@ -46,7 +46,9 @@ class Outcome(NamedTuple):
 
 
 def connect(port: int) -> socket.socket:
+    """Blocking and without a timeout, which would cost a poll for every call; whoever waits for a worker is patient."""
     sock = socket.create_connection(("127.0.0.1", port), 30)
+    sock.settimeout(None)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -54,6 +56,7 @@ def connect(port: int) -> socket.socket:
 def ask(port: int, frame: bytes) -> bytes:
     """One request, one response, one connection."""
     with connect(port) as sock, sock.makefile("rb") as stream:
+        sock.settimeout(PATIENCE)
         sock.sendall(frame)
         (size,) = SIZE.unpack(stream.read(4))
         return stream.read(size)

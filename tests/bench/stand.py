@@ -85,18 +85,17 @@ class Stand:
     # -- what runs need
 
     def topic(self, partitions: int = 1) -> str:
-        name = f"bench-{next(self._serial)}"
+        name = f"bench-{next(self._serial):04}"
         frames.create_topics_of(self.port, [name], partitions)
         return name
 
     def drop(self, *topics: str) -> None:
-        """Returns when their files are gone (or after five seconds)."""
+        """Returns when their files are gone (or after 20 seconds): the next run shouldn't pay for this one."""
         frames.delete_topics_of(self.port, topics)
         assert self.broker is not None
-        end = time.monotonic() + 5
+        end = time.monotonic() + 20
         while time.monotonic() < end:
-            names = {path.name.rpartition("-")[0] for path in self.broker.data.iterdir() if path.name[:1] != "."}
-            if not any(name.startswith(topic) for name in names for topic in topics):
+            if not any(path.name.startswith(topics) for path in self.broker.data.iterdir()):
                 return
             time.sleep(0.02)
 
