@@ -191,7 +191,7 @@ def _refuse_broker_key(key: str, setting: Setting | None, name: str) -> Refused 
         return None  # a plugin's, or from a newer broker: kept as it is
     if not changeable(setting):
         reason = f"Cannot update these configs dynamically: [{key}]"
-    elif key.startswith(("ssl.", "sasl.")):
+    elif key.startswith(("ssl.keystore.", "ssl.truststore.")) or key == "ssl.key.password":
         reason = (
             f"These security configs can be dynamically updated only per-listener using the listener prefix: [{key}]"
         )

@@ -228,6 +228,8 @@ ALTERATIONS = [
     (change(BROKER, "x", ("log.retention.ms", 0, "5")), "INVALID_REQUEST", "must be an integer"),
     (change(BROKER, "", ("cordoned.log.dirs", 0, "*")), "INVALID_REQUEST", "broker id must be specified"),
     (change(BROKER, "1", ("ssl.keystore.password", 0, "5")), "INVALID_REQUEST", "per-listener"),
+    (change(BROKER, "1", ("ssl.key.password", 0, "5")), "INVALID_REQUEST", "per-listener"),
+    (change(BROKER, "", ("sasl.kerberos.kinit.cmd", 0, "/bin/kinit")), "INVALID_REQUEST", "broker id must be"),
     (change(GROUP, "", ("consumer.session.timeout.ms", 0, "50000")), "INVALID_REQUEST", "Default group"),
     (
         change(GROUP, "g", ("consumer.session.timeout.ms", 0, "5")),
@@ -284,6 +286,17 @@ def test_setting_deleting_appending_subtracting(tmp_path: Path) -> None:
         assert await alter(("retention.bytes", Op.SET, "7"), replace=True) == {"retention.bytes": "7"}
         assert await alter(replace=True) == {}
         assert (TOPIC, "t") not in broker.image.configs
+
+    play(tmp_path, scenario)
+
+
+def test_security_settings_that_name_no_store_can_be_set_for_a_broker(tmp_path: Path) -> None:
+    """Kafka wants the listener's prefix for key and trust stores only."""
+
+    async def scenario(broker: Control) -> None:
+        for key, value in [("sasl.kerberos.min.time.before.relogin", "58000"), ("ssl.client.auth", "none")]:
+            assert await broker.admin.alter_configs([change(BROKER, "1", (key, Op.SET, value))]) == [None]
+            assert broker.image.config(BROKER, "1")[key] == value
 
     play(tmp_path, scenario)
 
