@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from conformance import brokers
 from conformance.thirdparty import findings, kafka_python, librdkafka, results
-from conformance.thirdparty.suite import SETTINGS, Missing, Outcome
+from conformance.thirdparty.suite import SETTINGS, Missing, Outcome, running
 
 SCENARIOS = {"default": SETTINGS, "noautocreate": SETTINGS | {"auto.create.topics.enable": "false"}}
 
@@ -62,16 +62,21 @@ def run_librdkafka(kind: str, options: argparse.Namespace) -> None:
         numbers = [n for n, by in tests.wanted.items() if scenario in by and (not only or n in only)]
         if not numbers:
             continue
+        runs = [(n, scenario, part) for n in numbers for part in tests.parts(n)]
         with (
             place(options, kind) as where,
-            brokers.running(kind, pathlib.Path(tempfile.mkdtemp(prefix="broker-", dir=where)), settings) as broker,
+            running(kind, where, settings) as broker,
             concurrent.futures.ThreadPoolExecutor(options.jobs) as pool,
         ):
-            running = {pool.submit(tests.run, n, scenario, broker.bootstrap, where / n): n for n in numbers}
-            for done in concurrent.futures.as_completed(running):
-                outcomes = done.result()
-                results.save("librdkafka", tests.version, kind, outcomes)
-                show(kind, outcomes)
+            started = [pool.submit(tests.run, *each, broker.bootstrap, where / each[0]) for each in runs]
+            try:
+                for done in concurrent.futures.as_completed(started):
+                    outcomes = done.result()
+                    results.save("librdkafka", tests.version, kind, outcomes)
+                    show(kind, outcomes)
+            except BaseException:  # an interrupt above all: what hasn't begun needn't
+                pool.shutdown(cancel_futures=True)
+                raise
     librdkafka.tidy(tests)
 
 
@@ -79,7 +84,7 @@ def run_kafka_python(kind: str, options: argparse.Namespace) -> None:
     tests = kafka_python.prepare()
     with (
         place(options, kind) as where,
-        brokers.running(kind, pathlib.Path(tempfile.mkdtemp(prefix="broker-", dir=where)), SETTINGS) as broker,
+        running(kind, where, SETTINGS | kafka_python.SETTINGS) as broker,
     ):
         outcomes = tests.run(options.only, broker.bootstrap, where)
     results.save("kafka-python", tests.version, kind, outcomes)

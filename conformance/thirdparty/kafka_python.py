@@ -17,6 +17,11 @@ import xml.etree.ElementTree
 from conformance.thirdparty.suite import CACHE, KAFKA_VERSION, Missing, Outcome, once, run, shorten
 
 PATIENCE = 120  # seconds for a test
+SETTINGS = {
+    "node.id": "0",  # a test assigns replicas to this broker
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # another has members with short sessions
+}
 SERVICE = '''"""A broker that runs already, as far as the fixtures ask of it."""
 
 

@@ -8,6 +8,7 @@ import fcntl
 import os
 import pathlib
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from conformance import brokers
@@ -15,13 +16,14 @@ from conformance import brokers
 CACHE = pathlib.Path(os.environ.get("PYKAFKAD_CONFORMANCE_CACHE", pathlib.Path.home() / ".cache/pykafkad-conformance"))
 KAFKA_VERSION = brokers.APACHE_VERSION
 
-# What librdkafka's own cluster helper sets, for one broker, and an authorizer that lets everyone in until it is told
+# What librdkafka's own cluster helper sets, for one broker; Kafka's default delay, since tests of groups count on members
+# that join together (the brokers here otherwise have none); and an authorizer that lets everyone in until it is told
 # otherwise, so that tests of ACLs have somebody to talk to.
 SETTINGS = {
     "auto.create.topics.enable": "true",
     "num.partitions": "4",
     "delete.topic.enable": "true",
-    "group.initial.rebalance.delay.ms": "0",
+    "group.initial.rebalance.delay.ms": "3000",
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "allow.everyone.if.no.acl.found": "true",
 }
@@ -42,6 +44,18 @@ class Outcome:
 
     def asdict(self) -> dict[str, object]:
         return {k: v for k, v in dataclasses.asdict(self).items() if v or k == "state"}
+
+
+@contextlib.contextmanager
+def running(kind: str, directory: pathlib.Path, settings: dict[str, str]) -> Iterator[brokers.Broker]:
+    """A fresh broker in a directory of its own; both kinds are told their address, which some tests ask for."""
+    broker = brokers.KINDS[kind](pathlib.Path(tempfile.mkdtemp(prefix="broker-", dir=directory)), settings)
+    broker.overrides["advertised.listeners"] = f"PLAINTEXT://{broker.bootstrap}"
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.kill()
 
 
 @contextlib.contextmanager
