@@ -11,6 +11,7 @@ export const hides = []
 const configs = "confluent-kafka-javascript's admin client knows no configs"
 const offsets = "confluent-kafka-javascript's admin client only reads a group's offsets"
 export const cannot = {
+  'null header': 'confluent-kafka-javascript wants a value in every header',
   configs,
   alter: configs,
   broker_configs: configs,
@@ -32,6 +33,10 @@ const common = bootstrap => ({
   'reconnect.backoff.ms': 20,
   'reconnect.backoff.max.ms': 200
 })
+
+// An empty buffer has no address in Node, and the binding takes what has none for null: this one has.
+const EMPTY = Buffer.alloc(1).subarray(0, 0)
+const there = data => (data?.length === 0 ? EMPTY : data)
 
 export async function producer (bootstrap, options) {
   const made = new rdkafka.Producer({
@@ -60,7 +65,7 @@ export async function producer (bootstrap, options) {
     send ({ topic, partition, key, value, headers, timestamp }, done) {
       try {
         const listed = headers.map(([name, data]) => ({ [name]: data }))
-        made.produce(topic, partition ?? -1, value, key, timestamp, done, listed)
+        made.produce(topic, partition ?? -1, there(value), there(key), timestamp, done, listed)
         unanswered++
       } catch (error) {
         done(error)
