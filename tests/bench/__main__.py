@@ -61,6 +61,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], metavar="NAME", help="figures or families, by name")
     parser.add_argument("--list", action="store_true", help="name all figures")
     parser.add_argument("--pairs", type=int, help="at most so many runs of each broker")
+    parser.add_argument("--minutes", type=float, default=38, help="fewer pairs when it would take longer")
     parser.add_argument("--quick", action="store_true", help="one run, a fraction of the load: does it work?")
     parser.add_argument("--touch", type=float, metavar="GB", help="memory to touch and free before each measured write")
     parser.add_argument("--out", type=Path, help="write performance.md, .json and img/ here instead of docs/")
@@ -69,7 +70,7 @@ def main() -> int:
     wanted = figures.chosen(asked.only)
     if asked.list:
         for figure in figures.FIGURES:
-            print(f"{figure.name:<32} {figure.turns()} × {figure.text}")
+            print(f"{figure.name:<32} {figure.turns()} pairs of some {figure.weight:.0f} s  {figure.text}")
         return 0
     if not wanted:
         parser.error("no figure has such a name; --list names them")
@@ -93,7 +94,7 @@ def main() -> int:
     touch = None if asked.touch is None else int(asked.touch * GB)
     with tempfile.TemporaryDirectory(prefix="pykafkad-bench-") as directory:
         scale, pairs = (QUICK, 1) if asked.quick else (1.0, asked.pairs)
-        runner = Runner(kinds, Path(directory), scale=scale, pairs=pairs, touch=touch)
+        runner = Runner(kinds, Path(directory), scale=scale, pairs=pairs, touch=touch, seconds=asked.minutes * 60)
         for figure, runs in runner.all(wanted):
             if not page.merge(results, figure, runs, facts):
                 say(f"{figure.name}: measured alone, so that the page keeps what was measured side by side")

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.bench import clients, frames, raw
 from tests.bench.figure import Figure, Goal, Measure, Run, at_least, at_most
@@ -142,7 +143,7 @@ def traced(stand: Stand) -> Run:
     return {"sendfile_mb": sent / 1e6, "copied_mb": sum(moved.values()) / 1e6}
 
 
-def figure(name: str, text: str, run: Measure, shows: str, goals: dict[str, Goal] | None = None, **more: int) -> Figure:
+def figure(name: str, text: str, run: Measure, shows: str, goals: dict[str, Goal] | None = None, **more: Any) -> Figure:
     return Figure(f"fetch/{name}", text, run, shows.split(), goals or {}, **more)
 
 
@@ -165,7 +166,7 @@ FIGURES = [
         BYTES,
         {"mb_s": at_least(1)},
     ),
-    figure("cold", "one connection, from the disk", cold, BYTES),
+    figure("cold", "one connection, from the disk", cold, BYTES, weight=10),
     figure(
         "librdkafka",
         "librdkafka (confluent-kafka), records of 100 B, its defaults",
@@ -174,9 +175,19 @@ FIGURES = [
         {"records_s": at_least(1)},
     ),
     figure(
-        "java/100B", "Java's ConsumerPerformance, records of 100 B", java(100, 1_000_000), "records_s cpu_us_record"
+        "java/100B",
+        "Java's ConsumerPerformance, records of 100 B",
+        java(100, 1_000_000),
+        "records_s cpu_us_record",
+        weight=12,
     ),
-    figure("java/1KB", "Java's ConsumerPerformance, records of 1 KB", java(1000, 400_000), "records_s mb_s cpu_s_gb"),
+    figure(
+        "java/1KB",
+        "Java's ConsumerPerformance, records of 1 KB",
+        java(1000, 400_000),
+        "records_s mb_s cpu_s_gb",
+        weight=12,
+    ),
     figure(
         "system-calls",
         "bytes that system calls moved while the topic was fetched",

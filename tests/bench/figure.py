@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Run = dict[str, float]  # metric → value
 Measure = Callable[["Stand"], Run]  # one run against one broker
 GOAL_PAIRS, PAIRS = 5, 3
+HURRIED_GOAL_PAIRS, HURRIED_PAIRS = 3, 1
 
 
 class Metric(NamedTuple):
@@ -74,13 +75,17 @@ class Figure:
     shows: Sequence[str]
     goals: Mapping[str, Goal] = field(default_factory=dict)
     pairs: int = 0
+    weight: float = 6  # seconds that a pair takes on two quiet cores, about
     fresh: bool = False  # it starts its own brokers, and none of ours should be in its way
 
     @property
     def family(self) -> str:
         return self.name.partition("/")[0]
 
-    def turns(self) -> int:
+    def turns(self, *, hurried: bool = False) -> int:
+        """How many runs of each broker; fewer when there is no time for all."""
+        if hurried:
+            return min(self.turns(), HURRIED_GOAL_PAIRS if self.goals else HURRIED_PAIRS)
         return self.pairs or (GOAL_PAIRS if self.goals else PAIRS)
 
 

@@ -69,19 +69,21 @@ def in_company(stand: Stand) -> Run:
 
 ALL = ("p50_ms", "p99_ms", "p999_ms", "cpu_us_record")
 FIGURES = [
-    Figure("latency/100", "100 records of 1 KB per second, alone", alone(100, 8), ALL),
+    Figure("latency/100", "100 records of 1 KB per second, alone", alone(100, 8), ALL, weight=24),
     Figure(
         "latency/500",
         "500 records of 1 KB per second, alone",
         alone(500, 8),
         ALL,
         {"p50_ms": at_most(1), "p99_ms": at_most(0.5), "cpu_us_record": at_most(0.5)},
+        weight=24,
     ),
-    Figure("latency/2000", "2,000 records of 1 KB per second, alone", alone(2000, 8), ALL),
+    Figure("latency/2000", "2,000 records of 1 KB per second, alone", alone(2000, 8), ALL, weight=24),
     Figure(
         "latency/company",
         "500 per second beside a bulk producer and a reader of cold data",
         in_company,
         ("p50_ms", "p99_ms", "p999_ms", "bulk_mb_s", "old_mb_s"),
+        weight=40,
     ),
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
 import resource
 import time
 from collections.abc import Iterator
@@ -14,14 +13,16 @@ from pathlib import Path
 import psutil
 
 GB = 1_000_000_000
-TICK = os.sysconf("SC_CLK_TCK")
 POPULATE_WRITE = 23  # MADV_POPULATE_WRITE, Linux 5.14; the mmap module doesn't name it
 
 
 def cpu(pid: int) -> float:
-    """Seconds of user and system time of all threads, those that have ended too."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    """Seconds of user and system time of all threads, those that have ended too.
+
+    It is the process's own CPU clock (see clock_getcpuclockid), which Python has no name for: utime + stime of
+    /proc/PID/stat, but to the nanosecond instead of to the tick of 10 ms.
+    """
+    return time.clock_gettime((~pid << 3) | 2)
 
 
 def rss_mb(pid: int) -> float:

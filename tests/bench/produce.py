@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.bench import clients, frames
 from tests.bench.figure import Figure, Goal, Measure, Run, at_least, at_most
 from tests.bench.frames import KB, MB
@@ -47,8 +49,8 @@ def raw(
     return run
 
 
-def figure(name: str, text: str, run: Measure, shows: str, goals: dict[str, Goal] | None = None) -> Figure:
-    return Figure(f"produce/{name}", text, run, shows.split(), goals or {})
+def figure(name: str, text: str, run: Measure, shows: str, goals: dict[str, Goal] | None = None, **more: Any) -> Figure:
+    return Figure(f"produce/{name}", text, run, shows.split(), goals or {}, **more)
 
 
 def librdkafka(stand: Stand) -> Run:
@@ -139,6 +141,7 @@ FIGURES = [
             f"batches of 16 KB, {partitions} partition{'s' * (partitions > 1)} in turn",
             raw(16 * KB, record=KB, count=10_000, partitions=partitions),
             CPU_RATE,
+            weight=12,
         )
         for partitions in (1, 16, 256)
     ),
@@ -147,6 +150,7 @@ FIGURES = [
         "one request with 1 KB for each of 256 partitions",
         raw(KB, count=300, partitions=256, together=True),
         "cpu_us_batch rate",
+        weight=15,
     ),
     figure(
         "librdkafka",
@@ -156,7 +160,17 @@ FIGURES = [
         {"records_s": at_least(1)},
     ),
     figure(
-        "java/100B", "Java's ProducerPerformance, records of 100 B", java(100, 1_000_000), "records_s cpu_us_record"
+        "java/100B",
+        "Java's ProducerPerformance, records of 100 B",
+        java(100, 1_000_000),
+        "records_s cpu_us_record",
+        weight=14,
     ),
-    figure("java/1KB", "Java's ProducerPerformance, records of 1 KB", java(1000, 400_000), "records_s mb_s cpu_s_gb"),
+    figure(
+        "java/1KB",
+        "Java's ProducerPerformance, records of 1 KB",
+        java(1000, 400_000),
+        "records_s mb_s cpu_s_gb",
+        weight=14,
+    ),
 ]

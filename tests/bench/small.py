@@ -49,5 +49,5 @@ FIGURES = [
     Figure("small/fetch", "Fetch of an empty partition that doesn't wait", fetch, CPU_RATE),
     Figure("small/metadata", "Metadata of one topic", metadata, CPU_RATE, {"cpu_us": at_most(0.5)}),
     Figure("small/offset-commit", "OffsetCommit of one partition", offset_commit, CPU_RATE),
-    Figure("small/metadata-1000", "Metadata of 1,000 topics", metadata_of_many, CPU_RATE, pairs=2),
+    Figure("small/metadata-1000", "Metadata of 1,000 topics", metadata_of_many, CPU_RATE, pairs=2, weight=35),
 ]
