@@ -1,0 +1,181 @@
+"""Two accounts of one script, held against each other field by field.
+
+Brokers make up ids, ports and times. An id that stands where the other side has one is taken to be the same id from
+then on: ``Symbols`` learns the pairs as they appear and insists on them afterwards, in both directions. Order counts,
+save in the fields of ``UNORDERED``, where Kafka's is that of a hash table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from conformance.differential.wire import Nothing
+from kafkawire import batches, records
+from kafkawire.errors import WireError
+
+IDS = {
+    "topic_id": "topic id", "member_id": "member id", "leader": "member id", "producer_id": "producer id",
+    "cluster_id": "cluster id", "session_id": "session id", "port": "port", "log_dir": "directory",
+    "replica_directory_id": "directory id", "client_instance_id": "client id",
+}  # fmt: skip
+TIMES = {"log_append_time_ms", "timestamp", "last_timestamp", "last_fetch_timestamp", "last_caught_up_timestamp"}
+VOLATILE = {  # numbers that say how old or how large a broker is
+    "finalized_features_epoch", "total_bytes", "usable_bytes", "broker_epoch",
+}  # fmt: skip
+TEXTS = {"error_message", "batch_index_error_message", "documentation"}
+NEAR_MS = 600_000
+
+UNORDERED: dict[tuple[str, str], str] = {}
+"""(API, path without indexes): why order doesn't count there; filled below."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_INDEX = re.compile(r"\[\d+\]")
+
+
+class Difference(NamedTuple):
+    path: str  # as in .topics[0].error_code; empty: the answer as a whole
+    a: Any
+    b: Any
+
+    @property
+    def where(self) -> str:
+        return _INDEX.sub("", self.path).removeprefix(".")
+
+
+class Symbols:
+    """Which made-up value of one side is which of the other's."""
+
+    def __init__(self, known: Symbols | None = None) -> None:
+        self.to_b: dict[tuple[str, Any], Any] = dict(known.to_b) if known else {}
+        self.to_a: dict[tuple[str, Any], Any] = dict(known.to_a) if known else {}
+
+    def same(self, kind: str, a: Any, b: Any) -> bool:
+        if _nobody(a) or _nobody(b) or type(a) is not type(b):
+            return bool(a == b)
+        if (kind, a) in self.to_b or (kind, b) in self.to_a:
+            return self.to_b.get((kind, a)) == b and self.to_a.get((kind, b)) == a
+        if isinstance(a, str) and kind == "member id" and _UUID.sub("", a) != _UUID.sub("", b):
+            return False
+        self.to_b[kind, a], self.to_a[kind, b] = b, a
+        return True
+
+    def adopt(self, other: Symbols) -> None:
+        self.to_b, self.to_a = other.to_b, other.to_a
+
+
+def _nobody(value: Any) -> bool:
+    """Values that mean "none", which no broker makes up."""
+    return value in (None, "", b"", bytes(16)) or (isinstance(value, int) and value <= 0)
+
+
+class Comparison:
+    def __init__(self, api: str, symbols: Symbols) -> None:
+        self.api = api
+        self.symbols = symbols
+        self.texts = 0
+        """How many error messages read otherwise."""
+
+    def differences(self, a: Any, b: Any, path: str = "", field: str = "") -> Iterator[Difference]:
+        if isinstance(a, Nothing) or isinstance(b, Nothing):
+            if a is not b:
+                yield Difference(path, shown(a), shown(b))
+        elif hasattr(a, "__wire__") and hasattr(b, "__wire__"):
+            for name in a.__wire__.texts:
+                yield from self.differences(getattr(a, name), getattr(b, name), f"{path}.{name}", name)
+        elif isinstance(a, list) and isinstance(b, list):
+            yield from self._lists(a, b, path, field)
+        elif not self._same(a, b, path, field):
+            if field == "records":
+                a, b = _excerpt(a), _excerpt(b)
+            yield Difference(path, shown(a), shown(b))
+
+    def _lists(self, a: list[Any], b: list[Any], path: str, field: str) -> Iterator[Difference]:
+        if (self.api, _INDEX.sub("", path).removeprefix(".")) in UNORDERED:
+            a, b = self._aligned(a, b, path, field)
+        if len(a) != len(b):
+            yield Difference(f"{path}.len", len(a), len(b))
+        for i, (left, right) in enumerate(zip(a, b, strict=False)):
+            yield from self.differences(left, right, f"{path}[{i}]", field)
+        for i in range(min(len(a), len(b)), max(len(a), len(b))):
+            left, right = (shown(a[i]) if i < len(a) else "absent"), (shown(b[i]) if i < len(b) else "absent")
+            yield Difference(f"{path}[{i}]", left, right)
+
+    def _aligned(self, a: list[Any], b: list[Any], path: str, field: str) -> tuple[list[Any], list[Any]]:
+        """Both lists with the elements that are the same at the same places, the others behind them."""
+        left, pairs, rest = [], [], list(b)
+        for one in a:
+            for i, other in enumerate(rest):
+                trial = Symbols(self.symbols)
+                if next(Comparison(self.api, trial).differences(one, other, path, field), None) is None:
+                    self.symbols.adopt(trial)
+                    pairs.append((one, rest.pop(i)))
+                    break
+            else:
+                left.append(one)
+        return [one for one, _ in pairs] + left, [other for _, other in pairs] + rest
+
+    def _same(self, a: Any, b: Any, path: str, field: str) -> bool:
+        if a is None or b is None:
+            return a is b
+        if field in TEXTS:
+            self.texts += a != b
+            return True
+        if field in IDS:
+            return self.symbols.same(IDS[field], a, b)
+        if field in VOLATILE:
+            return (a < 0) == (b < 0)
+        if field == "records":
+            return _same_records(bytes(a), bytes(b))
+        if field in TIMES and a != b:
+            return bool(min(a, b) > 10**12 and abs(a - b) < NEAR_MS)
+        return bool(a == b)
+
+
+def _same_records(a: bytes, b: bytes) -> bool:
+    """Byte by byte, but for what a broker writes itself: append times, and what its own compression makes of the rest."""
+    if a == b:
+        return True
+    try:
+        left, right = batches.headers(a), batches.headers(b)
+        if len(left) != len(right):
+            return False
+        return all(_same_batch(a, x, b, y) for x, y in zip(left, right, strict=True))
+    except WireError:
+        return False
+
+
+def _same_batch(a: bytes, x: batches.BatchHeader, b: bytes, y: batches.BatchHeader) -> bool:
+    free = {"position": 0, "length": 0, "crc": 0}
+    if x.log_append_time and y.log_append_time and abs(x.max_timestamp - y.max_timestamp) < NEAR_MS:
+        free |= {"max_timestamp": 0, "base_timestamp": 0}
+    if x._replace(**free) != y._replace(**free):
+        return False
+    left = records.iterate(a[x.position : x.position + x.length])
+    right = records.iterate(b[y.position : y.position + y.length])
+    drop = {"timestamp": 0} if x.log_append_time else {}
+    return [r._replace(**drop) for r in left] == [r._replace(**drop) for r in right]
+
+
+def _excerpt(data: Any) -> Any:
+    if data is None:
+        return None
+    raw = bytes(data)
+    try:
+        return [header._asdict() for header in batches.headers(raw)] if raw else "no records"
+    except WireError:
+        return f"{len(raw)} bytes {raw[:80].hex()}"
+
+
+def shown(value: Any) -> Any:
+    """As JSON can hold it and a reader wants it."""
+    if hasattr(value, "__wire__"):
+        return {name: shown(getattr(value, name)) for name in value.__wire__.texts}
+    if isinstance(value, list):
+        return [shown(item) for item in value]
+    if isinstance(value, dict):
+        return {str(k): shown(v) for k, v in value.items()}
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value).hex()
+    return str(value) if isinstance(value, Nothing) else value

@@ -1,0 +1,94 @@
+"""What a run leaves behind: JSON for the report, lines for whoever waits, a page for whoever wonders."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import sys
+from collections import Counter
+from typing import Any
+
+from conformance.differential.meant import MEANT, Meant
+from conformance.differential.running import Tally
+from conformance.differential.wire import BY_NAME
+
+RESULTS = pathlib.Path(__file__).parent.parent / "results"
+PAGE = pathlib.Path(__file__).parent.parent / "DIFFERENCES.md"
+KINDS = ("requests", "equal", "meant", "different")
+
+
+def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str, Any]:
+    def counts(of: Counter[str]) -> dict[str, int]:
+        return {kind: of[kind] for kind in KINDS}
+
+    return {
+        "a": a,
+        "b": b,
+        "total": counts(tally.total()) | {"texts": tally.texts},
+        "apis": {kafkas_name(api): counts(of) for api, of in sorted(tally.apis.items())},
+        "meant": [{"rule": m.rule, "reason": m.reason, "count": tally.meant[m]} for m in meant],
+        "different": [d | {"api": kafkas_name(d["api"])} for d in tally.different],
+    }
+
+
+def kafkas_name(module: str) -> str:
+    return BY_NAME[module].name if module in BY_NAME else module
+
+
+def write_json(where: pathlib.Path, result: dict[str, Any]) -> None:
+    where.parent.mkdir(parents=True, exist_ok=True)
+    where.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+
+
+def progress(done: int, of: int, tally: Tally) -> None:
+    total = tally.total()
+    line = (
+        f"{done}/{of} scripts · {total['requests']:,} requests · {total['different']:,} differ · {tally.seconds:.0f} s"
+    )
+    if sys.stderr.isatty():
+        print(f"\r{line}\033[K", end="" if done < of else "\n", file=sys.stderr, flush=True)
+    elif done == of or done % 100 == 0:
+        print(line, file=sys.stderr, flush=True)
+
+
+def summary(result: dict[str, Any], at_most: int) -> None:
+    print(f"{result['a']} against {result['b']}\n")
+    print(f"{'':32}{'requests':>10}{'equal':>10}{'meant':>10}{'different':>11}")
+    for api, counts in [*result["apis"].items(), ("all", result["total"])]:
+        print(
+            f"{api:32}{counts['requests']:>10,}{counts['equal']:>10,}{counts['meant']:>10,}{counts['different']:>11,}"
+        )
+    total = result["total"]
+    if total["requests"]:
+        share = 100 * total["equal"] / total["requests"]
+        print(f"\n{share:.2f} % equal; {total['texts']:,} answers have an error message that reads otherwise")
+    for entry in result["meant"]:
+        print(f"  meant {entry['count']:>6} × {entry['rule']}")
+    seen: dict[str, list[dict[str, Any]]] = {}
+    for entry in result["different"]:
+        a, b = (json.dumps(entry[side], ensure_ascii=False)[:400] for side in "ab")
+        what = re.sub(r"^[^:]*: ", "", entry["what"])
+        what = re.sub(r"\[\d+\]", "[]", what)
+        seen.setdefault(f"{entry['api']} {what}\n    a: {a}\n    b: {b}", []).append(entry)
+    print()
+    for text, entries in list(seen.items())[:at_most]:
+        versions = ",".join(str(v) for v in sorted({e["version"] for e in entries}))
+        head, _, rest = text.partition("\n")
+        print(f"{len(entries)} × {head}  (v{versions}; {entries[0]['what'].partition(': ')[0]})\n{rest}")
+    if len(seen) > at_most:
+        print(f"… and {len(seen) - at_most} more kinds, in the JSON file")
+
+
+def page() -> str:
+    """conformance/DIFFERENCES.md."""
+    rows = "".join(f"| {m.request} | {m.kafka} | {m.ours} | {m.reason} |\n" for m in MEANT)
+    return f"""# Where pykafkad answers otherwise than Apache Kafka 4.3.1, on purpose
+
+Written from `conformance/differential/meant.py` by `python -m conformance.differential --page`; the rules there recognise
+each of these when the same frames are sent to both brokers and the decoded answers are compared field by field. Texts of
+error messages differ everywhere and mean the same; clients decide by code.
+
+| Request | Apache Kafka | pykafkad | Why |
+|---|---|---|---|
+{rows}"""

@@ -1,0 +1,25 @@
+"""How both brokers are set up: small limits, so that a script can reach them, and the same values under the same keys."""
+
+from __future__ import annotations
+
+COMMON = {
+    "node.id": "1",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "2",
+    "offsets.topic.num.partitions": "4",
+    "offsets.topic.replication.factor": "1",
+    "offset.metadata.max.bytes": "100",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    "group.max.size": "4",
+    "max.incremental.fetch.session.cache.slots": "400",
+    "message.max.bytes": "100000",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+}
+
+
+def settings(kind: str) -> dict[str, object]:
+    return dict(COMMON) | ({"http.listen": ""} if kind == "pykafkad" else {})
