@@ -32,4 +32,5 @@ def _delete(call: Call, group_id: str) -> DeletableGroupResult | asyncio.Future[
     shard = call.node.groups.shard(group_id)
     if isinstance(shard, Refused):
         return respond(shard)
+    shard.catch_up(call.now)  # a member whose session is over keeps no group
     return shard.ask(call.now, respond, shard.machine.delete, group_id=group_id)

@@ -222,11 +222,23 @@ class Shard(Generic[M]):
         else:
             self._timer = self._loop.call_later((deadline - now) / 1000, self._wake)
 
+    def catch_up(self, now: int) -> None:
+        """Let all that is due by now happen before somebody asks what is left.
+
+        Not for commands that keep something alive: when the loop was held up, heartbeats that arrived in the meantime
+        must come before the ends of the sessions that they extend.
+        """
+        while self._timer is not None and self._armed_for <= now and self.refusal is None:
+            self._timer.cancel()
+            self._pass(now)
+
     def _wake(self) -> None:
+        self._pass(self._clock.now_ms())
+
+    def _pass(self, now: int) -> None:
         self._timer = None
         if self.refusal is not None:
             return
-        now = self._clock.now_ms()
         while self._parked and self._parked[0].late_at <= now:
             for ticket, _ in self._parked.popleft().replies:
                 self._deliver(ticket, TOO_LATE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kafkawire.api import delete_groups, describe_groups
 from kafkawire.errors import ErrorCode
 from tests.kit.coordination import GroupBroker
-from tests.kit.loop import run
+from tests.kit.loop import VirtualLoop, run
 from tests.kit.members import commit_request, deny, leave_request, member, offsets_of
 
 
@@ -30,6 +32,19 @@ def test_empty_live_and_unknown(version: int) -> None:
         assert await offsets_of(broker, "simple") == {}
         described = await broker.call(describe_groups.Request(groups=["simple", "left"]), 6)
         assert [one.group_state for one in described.groups] == ["Dead", "Dead"]
+
+    run(main())
+
+
+def test_a_member_whose_session_is_over_keeps_no_group_though_the_loop_was_too_busy_to_notice() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        await member(broker, "g")
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.now += 3600
+        (gone,) = (await broker.call(delete_groups.Request(groups_names=["g"]), 2)).results
+        assert gone.error_code == ErrorCode.NONE
 
     run(main())
 

@@ -150,6 +150,21 @@ def test_a_deadline_of_now_needs_no_timer() -> None:
     run(main())
 
 
+def test_what_is_due_happens_before_a_question_that_waits_for_it_even_if_the_timer_is_late() -> None:
+    async def main() -> None:
+        bench = Bench()
+        waiting = bench.ask("hold", after=1000)
+        due = bench.shard.machine.deadline
+        assert due is not None
+        bench.shard.catch_up(due - 1)
+        assert not waiting.done()
+        bench.shard.catch_up(due)
+        assert await waiting == "time"
+        assert bench.shard.machine.values == {"woken": str(due)}
+
+    run(main())
+
+
 def test_replies_wait_for_the_other_replicas_and_reads_behind_them_too() -> None:
     async def main() -> None:
         bench = Bench(replicas=(1, 2))
