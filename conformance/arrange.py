@@ -31,6 +31,7 @@ class Arranger(confluent.Admin):
         from confluent_kafka import KafkaException, TopicPartition
         from confluent_kafka.admin import OffsetSpec
 
+        self.inner.list_topics(topic, timeout=20)  # else it asks only about the partitions that it has heard of
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in range(partitions)}
         for answer in self.inner.list_offsets(asked, request_timeout=20).values():
             try:
@@ -44,6 +45,6 @@ class Arranger(confluent.Admin):
             try:
                 return topic not in self.topics() and not self.led(topic, 1)
             except Failed as refusal:
-                return refusal.code == 3
+                return refusal.code in (3, -156, -188, -190)  # or librdkafka's own words for it
 
         eventually(gone, f"{topic} is gone")

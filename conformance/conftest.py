@@ -21,10 +21,14 @@ import pytest
 
 from conformance import brokers, outcomes
 from conformance.arrange import Arranger
-from conformance.clients import CLIENTS, LOCAL, Cannot, Client, available
+from conformance.clients import CLIENTS, LOCAL, Admin, Cannot, Client, available
 from conformance.clients import client as make_client
 
-SETTINGS = {"auto.create.topics.enable": "false", "group.min.session.timeout.ms": "1000"}
+SETTINGS = {
+    "auto.create.topics.enable": "false",
+    "group.min.session.timeout.ms": "1000",
+    "group.max.session.timeout.ms": "60000",
+}
 SEVERAL = {
     "both": ["pykafkad", "apache"],
     "apache-pair": ["apache", "apache-again"],  # judges the scenarios: one Apache Kafka beside another
@@ -223,6 +227,13 @@ def needs() -> Callable[[Client, str], None]:
                 pytest.skip(f"{client.name} cannot: {client.cannot[ability]}")
 
     return check
+
+
+@pytest.fixture
+def own(client: Client) -> Iterator[Admin]:
+    """The admin of the client under test; `admin` is confluent's, for what is arranged."""
+    with contextlib.closing(client.admin()) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

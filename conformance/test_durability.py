@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from conformance.arrange import Arranger
 from conformance.brokers import Broker
 from conformance.clients import Client, Failed, Message, Sent, eventually, gather, produce
 from conformance.clients import client as make_client
@@ -33,7 +34,7 @@ def down(broker: Broker, how: str) -> None:
 def test_restart_keeps_everything(client_name: str, kind: str, own_broker: Start, topic: str, how: str) -> None:
     broker = own_broker()
     client = make_client(client_name, broker.bootstrap)
-    admin = make_client("confluent", broker.bootstrap).admin()
+    admin = Arranger(broker.bootstrap)
     admin.create(topic, 3, {"retention.ms": "123456789"})
     group = f"group-{topic}"
     produce(client, topic, [Message(b"%d" % i, b"k%d" % i, partition=i % 3) for i in range(60)], idempotent=True)
@@ -44,10 +45,11 @@ def test_restart_keeps_everything(client_name: str, kind: str, own_broker: Start
     eventually(lambda: admin.committed(group, topic) == dict.fromkeys(range(3), 20), "the commit is there")
     down(broker, how)
     broker.start()
-    admin = make_client("confluent", broker.bootstrap).admin()
+    admin = Arranger(broker.bootstrap)
+    admin.await_leaders(topic, 3)  # a broker that answers needn't have loaded everything yet
     assert admin.topics()[topic] == 3
     assert admin.configs(topic)["retention.ms"] == "123456789"
-    assert admin.committed(group, topic) == dict.fromkeys(range(3), 20)
+    eventually(lambda: admin.committed(group, topic) == dict.fromkeys(range(3), 20), "the commit is still there")
     for partition in range(3):
         got = client.read(topic, 20, partition=partition)
         assert [r.value for r in got] == [b"%d" % i for i in range(partition, 60, 3)]
@@ -55,6 +57,29 @@ def test_restart_keeps_everything(client_name: str, kind: str, own_broker: Start
     again = client.consumer(group, [topic], limit=1)
     assert [(r.value, r.offset) for r in gather(again, 1)] == [(b"after", 20)]
     again.close()
+
+
+def test_members_outlive_the_broker(client_name: str, kind: str, own_broker: Start, topic: str) -> None:
+    """A consumer that was polling when the broker went goes on, with its group, when it comes back."""
+    broker = own_broker()
+    client = make_client(client_name, broker.bootstrap)
+    Arranger(broker.bootstrap).create(topic, 1)
+    other = make_client("confluent", broker.bootstrap)
+    consumer = client.consumer(f"group-{topic}", [topic], session_ms=30_000)
+    try:
+        produce(other, topic, [Message(b"%d" % i, partition=0) for i in range(10)])
+        assert len(gather(consumer, 10)) == 10
+        broker.restart()
+        produce(make_client("confluent", broker.bootstrap), topic, [Message(b"after", partition=0)], timeout=60)
+        got: list[bytes | None] = []
+
+        def heard() -> bool:
+            got.extend(r.value for r in consumer.poll(0.2))
+            return b"after" in got
+
+        eventually(heard, "what was produced afterwards arrives", timeout=60)
+    finally:
+        consumer.close()
 
 
 class Load:
@@ -96,7 +121,7 @@ class Load:
 def test_kill_under_load(client_name: str, kind: str, own_broker: Start, topic: str) -> None:
     broker = own_broker()
     client = make_client(client_name, broker.bootstrap)
-    make_client("confluent", broker.bootstrap).admin().create(topic, 1)
+    Arranger(broker.bootstrap).create(topic, 1)
     load = Load(client, topic)
     for _ in range(2 if kind == "pykafkad" else 1):
         heard = len(load.acknowledged())

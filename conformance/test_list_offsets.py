@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from conformance.clients import Admin, Client, Message, produce, refused
+from conformance.clients import Admin, Client, Message, fails, produce, refused
 
 Needs = Callable[[Client, str], None]
 
@@ -67,3 +67,45 @@ def test_delete_records(client: Client, admin: Admin, topic: str, needs: Needs) 
     finally:
         own.close()
     assert client.offset_at(topic, 0, -2) == 10
+
+
+def test_times_of_arrival(client: Client, admin: Admin, topic: str) -> None:
+    admin.create(topic, 1, {"message.timestamp.type": "LogAppendTime"})
+    before = int(time.time() * 1000)
+    produce(client, topic, [Message(b"x", partition=0)] * 5)
+    assert client.offset_at(topic, 0, before - 1000) == 0
+    assert client.offset_at(topic, 0, int(time.time() * 1000) + 60_000) in (None, 5)
+
+
+def test_times_across_segments(client: Client, admin: Admin, topic: str) -> None:
+    from conformance.clients import client as make
+
+    admin.create(topic, 1, {"segment.bytes": "1048576"})
+    start = int(time.time()) * 1000 - 3_600_000
+    messages = [Message(bytes(100_000), partition=0, timestamp=start + i * 1000) for i in range(30)]
+    produce(make("confluent", client.bootstrap), topic, messages)
+    for i in (0, 9, 10, 11, 25, 29):
+        assert client.offset_at(topic, 0, start + i * 1000) == i
+
+
+def test_a_time_before_the_start(client: Client, admin: Admin, topic: str) -> None:
+    """Deleted records are not found, however well their time fits."""
+    from conformance.clients import client as make
+
+    admin.create(topic, 1)
+    start = int(time.time()) * 1000 - 3_600_000
+    messages = [Message(b"x", partition=0, timestamp=start + i * 1000) for i in range(10)]
+    produce(make("confluent", client.bootstrap), topic, messages)
+    admin.delete_records(topic, 0, 6)
+    assert client.offset_at(topic, 0, start) == 6
+
+
+def test_an_empty_partition_has_no_time(client: Client, admin: Admin, topic: str) -> None:
+    admin.create(topic, 1)
+    assert client.offset_at(topic, 0, int(time.time() * 1000) - 1000) in (None, 0)
+
+
+def test_an_unknown_partition(client: Client, admin: Admin, topic: str) -> None:
+    admin.create(topic, 1)
+    with fails(client, 3):
+        client.offset_at(topic, 5, -1)

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-
 import pytest
 
+from conformance.arrange import Arranger
 from conformance.clients import Admin, Client, Message, eventually, produce, refused
-
-Needs = Callable[[Client, str], None]
-
-
-@pytest.fixture
-def own(client: Client, needs: Needs) -> Iterator[Admin]:
-    """The admin of the client under test; `admin` is confluent's, for what is arranged."""
-    needs(client, "admin")
-    with contextlib.closing(client.admin()) as made:
-        yield made
 
 
 def test_create_list_delete(client: Client, own: Admin, topic: str) -> None:
@@ -134,3 +122,94 @@ def test_unknown_topic(client: Client, topic: str) -> None:
 def test_invalid_topic(client: Client, topic: str) -> None:
     with refused(client, 17):
         client.partitions("not a name")
+
+
+INVALID = [
+    ("cleanup.policy", "nonsense"),
+    ("compression.type", "rar"),
+    ("max.message.bytes", "-1"),
+    ("message.timestamp.type", "Never"),
+    ("min.insync.replicas", "0"),
+    ("retention.ms", "-2"),
+    ("segment.ms", "0"),
+    ("unclean.leader.election.enable", "perhaps"),
+    ("min.cleanable.dirty.ratio", "1.5"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), INVALID)
+def test_invalid_config_values(client: Client, own: Admin, topic: str, key: str, value: str) -> None:
+    with refused(client, 40):
+        own.create(topic, 1, {key: value})
+
+
+def test_many_configs_at_creation(client: Client, own: Admin, topic: str) -> None:
+    wanted = {
+        "cleanup.policy": "compact",
+        "compression.type": "lz4",
+        "delete.retention.ms": "1000",
+        "max.message.bytes": "2000000",
+        "message.timestamp.type": "LogAppendTime",
+        "min.cleanable.dirty.ratio": "0.25",
+        "retention.bytes": "123456789",
+        "segment.bytes": "10485760",
+    }
+    own.create(topic, 1, wanted)
+    eventually(lambda: topic in own.topics(), "the topic is there")
+    assert wanted.items() <= own.configs(topic).items()
+
+
+def test_altered_retention_is_described(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    admin.create(topic, 1)
+    own.alter(topic, {"retention.ms": "60000"})
+    eventually(lambda: own.configs(topic)["retention.ms"] == "60000", "the new value")
+    assert own.configs(topic)["cleanup.policy"] == "delete", "the rest is as it was"
+
+
+def test_longest_name(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    name = topic.replace("_", "-").ljust(249, "x")
+    own.create(name, 1)
+    admin.await_leaders(name)
+    produce(client, name, [Message(b"x", partition=0)])
+    assert client.read(name, 1)[0].topic == name
+
+
+def test_names_with_every_sign(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    name = f"{topic.replace('_', '-')}.A-z_0"
+    own.create(name, 1)
+    admin.await_leaders(name)
+    assert client.partitions(name) == 1
+
+
+def test_name_of_an_internal_topic(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    admin.create(topic, 1)
+    admin.alter_offsets(f"group-{topic}", topic, {0: 0})  # now Kafka's own topic is there
+    with refused(client, 36):
+        own.create("__consumer_offsets", 1)
+
+
+def test_deleted_topic_is_empty_when_it_comes_back(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    admin.create(topic, 1)
+    produce(client, topic, [Message(b"old", partition=0)] * 5)
+    own.delete(topic)
+    admin.await_gone(topic)
+    own.create(topic, 1)
+    admin.await_leaders(topic)
+    produce(client, topic, [Message(b"new", partition=0)])
+    assert [(r.offset, r.value) for r in client.read(topic, 1)] == [(0, b"new")]
+
+
+def test_partitions_of_one_topic_are_counted_apart(client: Client, admin: Arranger, topic: str) -> None:
+    admin.create(topic, 7)
+    admin.create(f"{topic}-other", 2)
+    assert (client.partitions(topic), client.partitions(f"{topic}-other")) == (7, 2)
+
+
+def test_grown_topic_keeps_its_records(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+    admin.create(topic, 1)
+    produce(client, topic, [Message(b"%d" % i, partition=0) for i in range(10)])
+    own.grow(topic, 3)
+    admin.await_leaders(topic, 3)
+    produce(client, topic, [Message(b"new", partition=2)])
+    assert [r.value for r in client.read(topic, 10)] == [b"%d" % i for i in range(10)]
+    assert client.read(topic, 1, partition=2)[0].value == b"new"

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, gather
+from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, Unanswered, gather
 
 CANNOT: dict[str, str] = {
     "delete_offsets": "confluent-kafka's admin client has no DeleteConsumerGroupOffsets",
@@ -178,6 +178,8 @@ class Admin:
             return future.result(30)
         except KafkaException as error:
             raise failed(error) from None
+        except TimeoutError:
+            raise Unanswered("confluent's admin client said nothing within 30 s") from None
 
     def create(
         self,

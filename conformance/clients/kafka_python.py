@@ -37,6 +37,7 @@ class Producer:
             batch_size=options.get("batch", 16384),
             max_request_size=options.get("max_request", 1_048_576),
             delivery_timeout_ms=options.get("timeout_ms", 30_000),
+            max_block_ms=options.get("timeout_ms", 30_000),
             request_timeout_ms=min(10_000, options.get("timeout_ms", 30_000) - 1000),
             reconnect_backoff_ms=20,
             reconnect_backoff_max_ms=200,

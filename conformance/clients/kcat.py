@@ -27,6 +27,7 @@ CANNOT: dict[str, str] = {
     "timestamps": "kcat -P has no way to set a record's timestamp",
     "null header": "kcat -H name=value has no way to give a header a null value",
     "commit offsets": "kcat commits what it has consumed and nothing else",
+    "subscribe early": "kcat ends when a topic isn't there",
     "seek": "kcat reads from where it was told to start and moves on",
     "partition in keyed order": "kcat's delivery reports don't say which message they belong to",
 }
