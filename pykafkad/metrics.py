@@ -175,6 +175,10 @@ class Summary:
         self.buckets[bisect_left(BOUNDS, value)] += 1
         self.total += value
 
+    def observe_run(self, value: float, times: int) -> None:
+        self.buckets[bisect_left(BOUNDS, value)] += times
+        self.total += value * times
+
     def read(self) -> tuple[list[int], float]:
         """Buckets and sum, those of the base included."""
         if self.base is None:

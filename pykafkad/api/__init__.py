@@ -9,9 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from kafkawire.keys import API
+
+if TYPE_CHECKING:
+    from kafkawire.moulds import Mould
+    from pykafkad.api.call import Call
 
 # API name in snake case -> None (all of Kafka's stable versions) or the (min, max) that we serve.
 SERVED: dict[str, tuple[int, int] | None] = {
@@ -73,6 +77,20 @@ Handle = Callable[..., Any]
 H = TypeVar("H", bound=Handle)
 
 
+class Again(Protocol):
+    """A handler's shorter way for requests that come again and again, with other records."""
+
+    def learn(self, frame: memoryview, version: int, client_id: str, request: Any) -> Mould | None:
+        """The mould of a request that came the ordinary way; None if it isn't one that will come again."""
+
+    def serve(
+        self, call: Call, mould: Mould, correlations: list[int], batches: list[memoryview]
+    ) -> list[bytes | bytearray] | None:
+        """Serve requests that arrived together and fit one mould. None, before anything was done, if they must go the
+        ordinary way.
+        """
+
+
 class Handler(NamedTuple):
     """What dispatch needs to serve one API."""
 
@@ -83,6 +101,7 @@ class Handler(NamedTuple):
     max_version: int
     request: type[Any]
     handle: Handle
+    again: Again | None
 
 
 class Range(NamedTuple):
@@ -108,14 +127,17 @@ def _ranges() -> dict[int, Range]:
 API_VERSIONS = 18
 RANGES: dict[int, Range] = _ranges()
 _handlers: dict[type[Any], Handle] = {}
+_again: dict[type[Any], Again] = {}
 _METRIC_LABELS = {"Fetch": "FetchConsumer"}  # dashboards tell consumers' fetches from followers'
 
 
-def handles(request: type[Any]) -> Callable[[H], H]:
+def handles(request: type[Any], *, again: Again | None = None) -> Callable[[H], H]:
     """Register a handler: ``handle(call, request) -> response | Future | None``; coroutine functions get a Task."""
 
     def register(handle: H) -> H:
         _handlers[request] = handle
+        if again is not None:
+            _again[request] = again
         return handle
 
     return register
@@ -129,7 +151,8 @@ def load(key: int) -> Handler | None:
     import_module(f"pykafkad.api.{found.module}")
     request = import_module(f"kafkawire.api.{found.module}").Request
     label = _METRIC_LABELS.get(found.name, found.name)
-    return Handler(key, found.name, label, found.min_version, found.max_version, request, _handlers[request])
+    handle, again = _handlers[request], _again.get(request)
+    return Handler(key, found.name, label, found.min_version, found.max_version, request, handle, again)
 
 
 def answer_to_any_version(key: int) -> tuple[Any, int] | None:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from kafkawire.api import produce
 from kafkawire.errors import ErrorCode
+from kafkawire.headers import response_frame
+from kafkawire.moulds import Mould, mould_of
 from pykafkad.api import handles
 from pykafkad.api.call import Call, CloseConnection, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
@@ -56,7 +58,49 @@ Response = produce.Response
 PartitionResponse = produce.PartitionProduceResponse
 
 
-@handles(produce.Request)
+class _Again:
+    """What a producer sends most of the time: one batch for one partition, as the one before and the one before that.
+
+    Requests that arrived together are appended together, and only where nobody has to wait for anything.
+    """
+
+    learn = staticmethod(mould_of)
+
+    def serve(
+        self, call: Call, mould: Mould, correlations: list[int], batches: list[memoryview]
+    ) -> list[bytes | bytearray] | None:
+        node = call.node
+        name = mould.topic
+        if call.version >= 13:
+            name = node.image.topic_names.get(mould.topic_id, "")
+        partition = node.partitions.get(name, mould.index)
+        if (
+            isinstance(partition, Refused)
+            or partition.internal
+            or not partition.answers_at_once
+            or batches[0].readonly
+            or not call.authorise(_WRITE, _TOPIC, name)
+        ):
+            return None
+        partition.cells.produces.value += len(batches)
+        results = partition.append_run(batches, mould.acks, call.now, call.version >= 7)
+        numbers = [(result[0], result[2], result[3]) for result in results if not isinstance(result, Refused)]
+        if len(numbers) == len(results):
+            return [mould.answers(correlations, numbers)]
+        frames: list[bytes | bytearray] = []
+        for correlation, result in zip(correlations, results, strict=True):
+            if isinstance(result, Refused):
+                answer = _not_appended(call, partition, result, None)
+                topic = produce.TopicProduceResponse(
+                    name=mould.topic, topic_id=mould.topic_id, partition_responses=[answer]
+                )
+                frames += response_frame(correlation, Response(responses=[topic]), call.version)  # type: ignore[arg-type]
+            else:
+                frames.append(mould.answers([correlation], [(result[0], result[2], result[3])]))
+        return frames
+
+
+@handles(produce.Request, again=_Again())
 def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.Future[produce.Response] | None:
     acks, now, zstd, by_id = request.acks, call.now, call.version >= 7, call.version >= 13
     node = call.node
@@ -100,12 +144,7 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
                             waiting = []
                         waiting.append((answer, partition, last + 1))
                     continue
-                partition.cells.failed_produces.value += 1
-                if result is NO_TRANSACTIONS and request.transactional_id is None:
-                    result = _NO_TRANSACTION
-                blind = result.code in _BLIND or isinstance(result, Unreadable)
-                start = -1 if blind else partition.log.start_offset
-                answers.append(_refusal(call, name, index, result, start))
+                answers.append(_not_appended(call, partition, result, request.transactional_id))
             else:
                 answers.append(_refusal(call, name, index, partition, -1))
             failed = True
@@ -137,6 +176,17 @@ def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
     ):
         return _NO_TRANSACTION
     return None
+
+
+def _not_appended(
+    call: Call, partition: Partition, result: Refused, transactional_id: str | None
+) -> PartitionResponse:
+    partition.cells.failed_produces.value += 1
+    if result is NO_TRANSACTIONS and transactional_id is None:
+        result = _NO_TRANSACTION
+    blind = result.code in _BLIND or isinstance(result, Unreadable)
+    start = -1 if blind else partition.log.start_offset
+    return _refusal(call, partition.topic, partition.index, result, start)
 
 
 def _refusal(call: Call, topic: str, index: int, refused: Refused, start: int) -> PartitionResponse:

@@ -3,6 +3,9 @@
 Hot file. What a request needs beyond its own bytes (decoder, handler, encoder, metric cells) hangs on one *route* per
 API and version, made when the first such request comes; that is also when the API's modules are imported.
 
+Requests that come again and again, in pieces that are known (see kafkawire/moulds.py), take a shorter way: those that
+arrived together and fit one mould are handed to their handler in one call.
+
 A handler is done with the request's record bytes when it returns, since the next read may overwrite them. Coroutine
 functions run later, so their request is decoded from a copy.
 
@@ -33,14 +36,20 @@ from pykafkad.metrics import Summary
 from pykafkad.net.complaints import Complaints
 
 if TYPE_CHECKING:
+    from kafkawire.moulds import Mould
     from pykafkad.metrics import Metrics
     from pykafkad.net.plain import Connection, Slot
     from pykafkad.runtime.node import Node
 
 # API key and version in one number, correlation id, length of the client id (int16, not compact in any version).
 _head = Struct(">Iih").unpack_from
+_next_head = Struct(">iIi").unpack_from  # the size before it, and no client id
 _size_and_correlation = Struct(">ii").pack_into
+BODY = 8  # behind API key, version and correlation id: where what comes again begins
 _HEAD_SIZE = 10
+_NEXT_SIZE = 12
+_RUN_MAX = 64  # requests served in one call
+_MOULDS_MAX = 4096  # of one API and version; about a kilobyte each
 # What decoders raise on bytes that can't be a request.
 _UNREADABLE = (WireError, IndexError, StructError, ValueError, OverflowError)
 _UNKNOWN = int(ErrorCode.UNKNOWN_SERVER_ERROR)
@@ -50,13 +59,16 @@ class Route:
     """One API in one version."""
 
     __slots__ = (
-        "at_once_ms", "copies", "decode", "encode", "errors", "flexible", "handle", "head", "key", "local_ms", "name",
-        "requests", "response", "total_ms", "version", "view",
+        "again", "at_once_ms", "code", "copies", "decode", "encode", "errors", "flexible", "handle", "head", "key",
+        "local_ms", "moulds", "name", "requests", "response", "total_ms", "version", "view",
     )  # fmt: skip
 
     def __init__(self, handler: api.Handler, version: int, metrics: Metrics) -> None:
         key = handler.key
         self.key = key
+        self.code = key << 16 | version
+        self.again = handler.again
+        self.moulds: dict[bytes, Mould] = {}  # by what they begin with
         self.name = handler.name
         self.version = version
         self.flexible = is_flexible(key, version)
@@ -102,21 +114,32 @@ class Dispatcher:
         self._metrics = metrics
         self._routes: dict[int, Route] = {}
         self._defects = Complaints(log.error, loop.time)
+        self.started = 0.0
+        """When the request that is being served began to be (stopwatch): when it came, or when the one before it was
+        done.
+        """
 
-    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float) -> float:
-        """Serve the request in ``view[start:stop]``, which came at ``now`` (ms) and ``started`` (stopwatch).
-
-        Returns the stopwatch's time when it was done.
+    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, end: int, now: int) -> int:
+        """Serve the request in ``view[start:stop]``, which came at ``now`` (ms), and perhaps some of those that follow
+        it before ``end``. Returns where it stopped.
         """
         if stop - start < _HEAD_SIZE:
             connection.refuse("header", "closed a connection: request too short for a header", size=stop - start)
-            return started
+            return stop
         code, correlation, length = _head(view, start)
         route = self._routes.get(code)
         if route is None:
             route = self._find(connection, code, correlation)
             if route is None:
-                return started
+                return stop
+        mould: Mould | None = None
+        if route.moulds and connection.usual:
+            mould = route.moulds.get(bytes(view[start + BODY : start + connection.usual]))
+            if mould is not None:
+                reached = self._serve_run(connection, route, mould, view, start, stop, end, now)
+                if reached:
+                    return reached
+        started = self.started
         route.requests.value += 1
         try:
             body = start + _HEAD_SIZE
@@ -145,7 +168,9 @@ class Dispatcher:
             request = more.decoded  # Kafka doesn't look at them, and librdkafka's Metadata has some
         except _UNREADABLE as error:
             _refuse_unreadable(connection, route, error)
-            return started
+            return stop
+        if route.again is not None and mould is None:
+            self._learn(connection, route, view[start:stop], request)
         call = Call(self._node, connection.peer, route.key, route.version, connection.client_id, now)
         try:
             result = route.handle(call, request)
@@ -155,26 +180,87 @@ class Dispatcher:
                 pass
             elif not isinstance(result, asyncio.Future):
                 self._wait(connection, self._loop.create_task(result), call, route, correlation, request, started)
-                return started
+                return stop
             elif result.done():
                 result = result.result()
                 if result is not None:
                     connection.answer(route.frame(correlation, result))
             else:
                 self._wait(connection, result, call, route, correlation, request, started)
-                return started
+                return stop
         except WireError as error:
             # A handler may read bytes that the codec left alone, or find that hanging up is the only answer.
             _refuse_unreadable(connection, route, error)
-            return started
+            return stop
         except Exception as error:
             pieces = self._failed(connection, route, correlation, error, request)
             if pieces is not None:
                 connection.answer(pieces)
-            return started
-        done = stopwatch()
+            return stop
+        done = self.started = stopwatch()
         route.at_once_ms.observe((done - started) * 1000.0)
-        return done
+        return stop
+
+    def _serve_run(
+        self,
+        connection: Connection,
+        route: Route,
+        mould: Mould,
+        view: memoryview,
+        start: int,
+        stop: int,
+        end: int,
+        now: int,
+    ) -> int:
+        """Serve the request at ``start`` and those behind it that fit the same mould. Where it stopped; 0 if nothing
+        was served, because they have to go the ordinary way.
+        """
+        code, prefix, cut = route.code, mould.prefix, mould.records
+        skip = connection.usual
+        correlations: list[int] = []
+        batches: list[memoryview] = []
+        reached = 0
+        _, _, correlation = _next_head(view, start - 4)
+        while (records := cut(view, start + skip, stop)) is not None:
+            correlations.append(correlation)
+            batches.append(records)
+            reached = stop
+            if end - stop <= _NEXT_SIZE or len(batches) == _RUN_MAX:
+                break
+            size, following, correlation = _next_head(view, stop)
+            start = stop + 4
+            stop = start + size
+            if following != code or stop > end or bytes(view[start + BODY : start + skip]) != prefix:
+                break
+        if not batches:
+            return 0
+        assert route.again is not None
+        call = Call(self._node, connection.peer, route.key, route.version, mould.client_id, now)
+        try:
+            pieces = route.again.serve(call, mould, correlations, batches)
+        except Exception as error:  # some may have been done: the client is to ask, not to be told the wrong thing
+            self._failed(connection, route, correlations[0], error, mould)
+            connection.close()
+            return reached
+        if pieces is None:
+            return 0
+        connection.answer(pieces)
+        times = len(batches)
+        route.requests.value += times
+        done = stopwatch()
+        route.at_once_ms.observe_run((done - self.started) * 1000.0, times)
+        self.started = done
+        return reached
+
+    def _learn(self, connection: Connection, route: Route, frame: memoryview, request: Any) -> None:
+        """Remember what a request looks like that may come again."""
+        assert route.again is not None
+        mould = route.again.learn(frame, route.version, connection.client_id, request)
+        if mould is not None:
+            if len(route.moulds) >= _MOULDS_MAX:
+                route.moulds.clear()
+            route.moulds[mould.prefix] = mould
+            connection.usual = BODY + len(mould.prefix)
 
     def _wait(
         self,

@@ -57,7 +57,7 @@ class Connection:
 
     __slots__ = (
         "_at", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "active", "client_bytes", "client_id",
-        "hold", "peer", "server", "sock",
+        "hold", "peer", "server", "sock", "usual",
     )  # fmt: skip
 
     def __init__(self, server: Server, sock: socket.socket, peer: Peer) -> None:
@@ -68,6 +68,7 @@ class Connection:
         self.active = server.monotonic()  # when bytes last moved
         self.client_id = ""  # of the latest request, and how it was written
         self.client_bytes = b""
+        self.usual = 0  # how many bytes of the latest request are expected to come again
         self._inbox: bytearray | None = None
         self._at = 0  # the inbox before this has been served
         self._paused = False
@@ -112,10 +113,11 @@ class Connection:
     def _serve(self, view: memoryview, position: int, end: int) -> int:
         """Serve whole frames from ``view[position:end]``; where it stopped."""
         server = self.server
-        serve = server.dispatcher.serve
+        dispatcher = server.dispatcher
+        serve = dispatcher.serve
         now = server.clock.now_ms()
         left = TURN_REQUESTS
-        begun = started = server.stopwatch()
+        begun = dispatcher.started = server.stopwatch()
         while end - position >= 4:
             size: int = _size_at(view, position)[0]
             stop = position + 4 + size
@@ -128,13 +130,12 @@ class Connection:
                 self._give_way()
                 break
             left -= 1
-            started = serve(self, view, position + 4, stop, now, started)
-            position = stop
+            position = serve(self, view, position + 4, stop, end, now)
             if self._out_bytes >= FLUSH_AT:
                 self.flush()
             if self.hold:
                 break
-            if started - begun > TURN_SECONDS:
+            if dispatcher.started - begun > TURN_SECONDS:
                 left = 0
         return position
 

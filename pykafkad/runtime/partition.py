@@ -13,7 +13,7 @@ Invariant: start_offset <= last_stable_offset <= high_watermark <= durable_end <
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
@@ -242,28 +242,18 @@ class Partition:
             and not self.producers.transactional
         )
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether whoever appends has nothing to wait for, whatever its acks."""
+        return self._follows
+
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def append(self, records: Buffer, acks: int, now: int, zstd: bool = True) -> Appended | Refused:
         """A client's batch enters the log, or is refused. ``records`` is stamped in place where it can be."""
         size = len(records)
-        usual = False
-        if size >= HEADER_SIZE and self._plain:
-            fields = unpack(records, 0)
-            base, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, sequence, count = fields
-            usual = (
-                length + PREFIX_SIZE == size <= self._size_max
-                and base == 0
-                and magic == 2
-                and 0 <= attributes <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
-                and count == delta + 1 > 0
-                and newest - now <= self._limits.after_ms
-                and (producer_id < 0 or sequence >= 0)
-                and (acks != -1 or self._enough)
-                and self.leads
-                and crc32c(records[CRC_FROM:]) == crc
-            )
-        if not usual:
+        fields = self._usual(records, size, acks, now, zstd)
+        if fields is None:
             prepared = self._prepare(records, acks, now, zstd)
             if isinstance(prepared, Refused):
                 return prepared
@@ -272,6 +262,88 @@ class Partition:
         if type(records) is memoryview and not records.readonly:
             return self._admit(records, fields, size, now)
         return self._admit(bytearray(records), fields, size, now)
+
+    def _usual(self, records: Buffer, size: int, acks: int, now: int, zstd: bool) -> tuple[int, ...] | None:
+        """The header's fields if this is one batch as batches usually are; None if it needs a closer look."""
+        if size < HEADER_SIZE or not self._plain:
+            return None
+        fields = unpack(records, 0)
+        base, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, sequence, count = fields
+        if (
+            length + PREFIX_SIZE == size <= self._size_max
+            and base == 0
+            and magic == 2
+            and 0 <= attributes <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
+            and count == delta + 1 > 0
+            and newest - now <= self._limits.after_ms
+            and (producer_id < 0 or sequence >= 0)
+            and (acks != -1 or self._enough)
+            and self.leads
+            and crc32c(records[CRC_FROM:]) == crc
+        ):
+            return fields
+        return None
+
+    def append_run(
+        self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True
+    ) -> list[Appended | Refused]:
+        """What ``append`` would do with one after the other, in fewer writes: usual batches that follow each other go
+        together. The views are stamped in place, so they must be writable.
+        """
+        results: list[Appended | Refused] = []
+        log, epoch = self.log, self.leader_epoch
+        base, room = log.end_offset, log.room
+        batches: list[memoryview] = []
+        headers: list[BatchHeader] = []
+        for records in run:
+            size = len(records)
+            fields = self._usual(records, size, acks, now, zstd)
+            if fields is not None and size <= room:
+                header: BatchHeader = _new(BatchHeader, (0, base, size, epoch, *fields[3:]))
+                if header[10] < 0 or self._follows_on(headers, header):
+                    stamp(records, 0, base, epoch)
+                    batches.append(records)
+                    headers.append(header)
+                    base += fields[12]
+                    room -= size
+                    continue
+            if headers:
+                results += self._write(batches, headers, now)
+                batches, headers = [], []
+            results.append(self.append(records, acks, now, zstd))
+            base, room = log.end_offset, log.room
+        if headers:
+            results += self._write(batches, headers, now)
+        return results
+
+    def _follows_on(self, headers: Sequence[BatchHeader], header: BatchHeader) -> bool:
+        """Whether an idempotent producer's batch is in sequence behind those that are to be written before it."""
+        if not headers:
+            return self.producers.check(header) is None
+        before = headers[-1]
+        return before[10:12] == header[10:12] and header[12] == (before[12] + before[7] + 1) & 0x7FFFFFFF
+
+    def _write(
+        self, batches: list[memoryview], headers: list[BatchHeader], now: int
+    ) -> list[Appended] | list[Refused]:
+        """The end of a run, all or nothing."""
+        log = self.log
+        try:
+            log.append(batches, headers, now)
+        except StorageFailed as failure:
+            return [self._storage(failure)] * len(headers)
+        append_time, start = now if self._append_time else -1, log.start_offset
+        results: list[Appended] = []
+        replay = self.producers.replay
+        size = count = 0
+        for header in headers:
+            if header[10] >= 0:
+                replay(header)
+            size += header[2]
+            count += header[13]
+            results.append(_new(Appended, (header[1], header[1] + header[13] - 1, append_time, start)))
+        self._landed(log.end_offset, size, count)
+        return results
 
     def _prepare(self, records: Buffer, acks: int, now: int, zstd: bool) -> tuple[bytearray, BatchHeader] | Refused:
         """The same judgment in Kafka's order, for batches that are refused or that need more than a stamp."""
@@ -335,13 +407,18 @@ class Partition:
                 return verdict
         stamp(batch, 0, base, self.leader_epoch)
         try:
-            log.append(batch, (header,), now)
+            log.append((batch,), (header,), now)
         except StorageFailed as failure:
             return self._storage(failure)
         if producer_id >= 0:
             self.producers.replay(header)
         count = header[13]
         end = base + count
+        self._landed(end, size, count)
+        return _new(Appended, (base, end - 1, now if self._append_time else -1, log.start_offset))
+
+    def _landed(self, end: int, size: int, count: int) -> None:
+        """A client's records are in the log."""
         cells = self.cells
         cells.messages_in.value += count
         cells.bytes_in.value += size
@@ -353,7 +430,6 @@ class Partition:
                 self._tell(size)
         else:
             self._grown(end, size)
-        return _new(Appended, (base, end - 1, now if self._append_time else -1, log.start_offset))
 
     def append_own(self, batch: bytes | bytearray, now: int) -> int:
         """A coordinator's records, one whole batch. Its base offset; StorageFailed if it isn't written."""
@@ -365,7 +441,7 @@ class Partition:
         stamp(own, 0, base, self.leader_epoch)
         header = header_at(own, 0)
         try:
-            log.append(own, (header,), now)
+            log.append((own,), (header,), now)
         except StorageFailed as failure:
             self._storage(failure)
             raise

@@ -161,12 +161,19 @@ class PartitionLog:
 
     # -- append ----------------------------------------------------------------------------------------------------
 
-    def append(self, data: Buffer, batches: Sequence[BatchHeader], now: int) -> None:
-        """Write stamped batches at the end. One write; StorageFailed means that nothing of them is in the log."""
+    @property
+    def room(self) -> int:
+        """How many bytes more the active segment takes before size has it rolled."""
+        return self._segment_bytes - self._active.size
+
+    def append(self, data: Sequence[Buffer], batches: Sequence[BatchHeader], now: int) -> None:
+        """Write stamped batches at the end, ``data`` being their bytes. One write; StorageFailed means that nothing of
+        them is in the log.
+        """
         segment = self._active
         last = batches[-1]
         try:
-            if self._due(segment, len(data), batches, now):
+            if self._due(segment, len(data[0]) if len(data) == 1 else sum(map(len, data)), batches, now):
                 segment = self._roll(max(batches[0].base_offset, self.end_offset), now)
             elif self._unmade:
                 self._make()

@@ -198,13 +198,13 @@ class Segment:
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
-    def append(self, data: Buffer, batches: Sequence[BatchHeader], interval: int) -> None:
+    def append(self, data: Sequence[Buffer], batches: Sequence[BatchHeader], interval: int) -> None:
         """One write for all batches; OSError leaves the segment as it was, save for bytes behind ``size``."""
         file = self._file
         if file is None:
             file = self.file
         position = self.size
-        file.append(data)
+        file.append(*data)
         self.size = file.size
         self.last_base = batches[0].base_offset
         self.last_position = position

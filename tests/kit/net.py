@@ -122,17 +122,19 @@ class StubDispatcher:
         self.waiting: list[tuple[Connection, Any, bytes]] = []
         self.reply: Callable[[bytes], list[Any] | None] = lambda frame: [framed(frame)]
 
-    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, now: int, started: float) -> float:
+    started = 0.0
+
+    def serve(self, connection: Connection, view: memoryview, start: int, stop: int, end: int, now: int) -> int:
         frame = bytes(view[start:stop])
         self.seen.append(frame)
         if frame.startswith(b"wait"):
             slot = connection.wait(None, not frame.startswith(b"wait, next"))
             self.waiting.append((connection, slot, frame))
-            return started
+            return stop
         pieces = self.reply(frame)
         if pieces is not None:
             connection.answer(pieces)
-        return started
+        return stop
 
     def finish(self, index: int = 0) -> None:
         connection, slot, frame = self.waiting.pop(index)

@@ -29,7 +29,7 @@ def append(log: PartitionLog, *batches: bytes, epoch: int = 0, now: int = 1_000)
         stamp(data, header.position, offset, epoch)
         offset = offset + header.last_offset_delta + 1
     stamped = headers(data)
-    log.append(data, stamped, now)
+    log.append([data], stamped, now)
     return stamped
 
 

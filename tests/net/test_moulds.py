@@ -1,0 +1,285 @@
+"""Requests that come again take a shorter way: nobody may be able to tell, neither by the answers nor by the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kafkawire import records as wire_records
+from kafkawire.api import heartbeat, produce
+from kafkawire.headers import request_frame
+from pykafkad import api
+from pykafkad.net.dispatch import Dispatcher
+from tests.kit.broker import Broker, topic_id
+from tests.kit.disk import MemoryDisk
+from tests.kit.loop import run
+from tests.kit.net import Harness, received
+
+NOW = 1_700_000_000_000
+
+
+class Asked(NamedTuple):
+    """One frame; ``harm`` says what is wrong with it."""
+
+    version: int = 9
+    acks: int = 1
+    topic: str = "t"
+    index: int = 0
+    count: int = 1
+    size: int = 10
+    producer: tuple[int, int, int] = (-1, -1, -1)  # id, epoch, sequence
+    client: str | None = "tester"
+    harm: str = ""
+
+    def frame(self, correlation: int) -> bytes:
+        producer_id, epoch, sequence = self.producer
+        batch = wire_records.build(
+            [(b"k", b"v" * self.size)] * self.count,
+            timestamp=NOW,
+            producer_id=producer_id,
+            producer_epoch=epoch,
+            base_sequence=sequence,
+        )
+        if self.harm == "crc":
+            batch = batch[:-1] + bytes([batch[-1] ^ 1])
+        elif self.harm == "time":
+            batch = wire_records.build([(b"k", b"v")], timestamp=NOW + 10_000_000_000)
+        elif self.harm == "short":
+            batch = batch[:30]
+        elif self.harm == "two":
+            batch = batch + batch
+        partition = produce.PartitionProduceData(index=self.index, records=None if self.harm == "null" else batch)
+        partitions = [partition, produce.PartitionProduceData(index=1, records=batch)]
+        by_id = self.version >= 13
+        topic = produce.TopicProduceData(
+            name="" if by_id else self.topic,
+            topic_id=topic_id(self.topic) if by_id else bytes(16),
+            partition_data=partitions if self.harm == "more" else partitions[:1],
+        )
+        asked = produce.Request(
+            acks=self.acks,
+            timeout_ms=1000,
+            topic_data=[topic],
+            transactional_id="x" if self.harm == "transactional" else None,
+        )
+        made = b"".join(map(bytes, request_frame(0, self.version, correlation, self.client, asked)))  # type: ignore[arg-type]
+        if self.harm == "tag":
+            made = made[:-1] + b"\x01\x63\x00"
+        elif self.harm == "trailing":
+            made += b"\0"
+        elif self.harm == "length" and self.version >= 9:  # a length that takes more bytes than it needs
+            at = made.rindex(bytes(batch))
+            made = made[: at - 1] + bytes([made[at - 1] | 128, 0]) + made[at:]
+        elif self.harm == "cut":
+            made = made[:-5]
+        return (len(made) - 4).to_bytes(4, "big") + made[4:]
+
+
+class Side:
+    """A broker behind a socket, with the shorter way or without."""
+
+    def __init__(self, *, again: bool, **topic: str) -> None:
+        self.broker = Broker(disk=MemoryDisk(), t=2)
+        self.broker.add("settled", 2, **topic)
+        self.broker.add("elsewhere", 2, leader=2, replicas=(2,))
+        self.harness = Harness()
+        self.harness.server.dispatcher = Dispatcher(asyncio.get_running_loop(), self.broker.node, self.broker.metrics)
+        self.harness.server.dispatcher._defects._write = self.fail  # type: ignore[method-assign]
+        self.again = again
+        self.client, self.connection = self.harness.connect()
+
+    @staticmethod
+    def fail(event: str, **fields: Any) -> None:
+        raise AssertionError(event) from fields.get("exc_info")
+
+    def say(self, bursts: Sequence[bytes]) -> bytes:
+        load, plain = api.load, not self.again
+
+        def loaded(key: int) -> api.Handler | None:
+            handler = load(key)
+            return handler._replace(again=None) if plain and handler is not None else handler
+
+        heard = b""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(api, "load", loaded)
+            for burst in bursts:
+                left = memoryview(burst)
+                try:
+                    while left:  # more than the socket takes at once arrives in pieces
+                        left = left[self.client.send(left) :]
+                        self.harness.loop.settle()
+                        heard += received(self.client)
+                except OSError:
+                    break
+        return heard
+
+    def logs(self) -> list[bytes]:
+        found = []
+        for topic in ("t", "settled"):
+            for index in (0, 1):
+                piece = self.broker.partition(topic, index).read(0, 1 << 30, 1 << 60, True)
+                found.append(b"" if piece is None else piece.read())  # type: ignore[union-attr]
+        return found
+
+    def counted(self) -> dict[str, float]:
+        names = ("messagesin", "bytesin", "totalproducerequests", "failedproducerequests")
+        return {
+            f"{name} {topic}": self.broker.metrics.counter(f"kafka_server_brokertopicmetrics_{name}_total", topic).value
+            for name in names
+            for topic in ("t", "settled")
+        }
+
+    def close(self) -> None:
+        self.harness.close()
+
+
+def both(asked: Sequence[Asked], burst: int, **topic: str) -> Side:
+    """Ask both in bursts; what they say and store must be the same. The one with the shorter way."""
+    frames = [one.frame(number) for number, one in enumerate(asked)]
+    together = [b"".join(frames[at : at + burst]) for at in range(0, len(frames), burst)]
+    short, long = Side(again=True, **topic), Side(again=False, **topic)
+    try:
+        assert short.say(together) == long.say(frames)
+        assert short.connection.closed == long.connection.closed
+        assert short.logs() == long.logs()
+        assert short.counted() == long.counted()
+        return short
+    finally:
+        short.close()
+        long.close()
+
+
+producers = st.tuples(st.sampled_from([7, 8]), st.sampled_from([0, 0, 0, 1]), st.integers(0, 6))
+harms = st.sampled_from(
+    [""] * 30
+    + ["crc", "time", "short", "two", "null", "more", "transactional", "tag", "trailing", "length", "cut"]
+)
+asks = st.builds(
+    Asked,
+    version=st.sampled_from([9, 9, 9, 3, 5, 8, 12, 13]),
+    acks=st.sampled_from([1, 1, 1, -1, 0]),
+    topic=st.sampled_from(["t", "t", "t", "settled", "elsewhere", "nobody"]),
+    index=st.sampled_from([0, 0, 0, 1, 5]),
+    count=st.integers(1, 3),
+    size=st.sampled_from([1, 10, 200, 20_000]),
+    producer=st.one_of(st.just((-1, -1, -1)), producers),
+    client=st.sampled_from(["tester", "tester", "other", "", None]),
+    harm=harms,
+)
+repeated = st.lists(
+    st.tuples(asks, st.integers(1, 6)).map(lambda pair: [pair[0]] * pair[1]), min_size=1, max_size=8
+).map(lambda lists: [one for some in lists for one in some])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(repeated, st.integers(1, 20))
+def test_answers_logs_and_metrics_are_those_of_the_ordinary_way(asked: list[Asked], burst: int) -> None:
+    async def main() -> None:
+        both(asked, burst)
+
+    run(main())
+
+
+@pytest.mark.parametrize("version", range(3, 14))
+def test_every_version(version: int) -> None:
+    async def main() -> None:
+        side = both([Asked(version=version, size=size) for size in (1, 100, 127, 128, 16_300, 16_400, 100_000, 1)], 3)
+        (route,) = side.harness.server.dispatcher._routes.values()
+        assert bool(route.moulds) == (version >= 5), "the shorter way was taken where there is one"
+
+    run(main())
+
+
+def test_sequences_go_on_inside_a_run_and_gaps_are_refused() -> None:
+    def at(sequence: int) -> Asked:
+        return Asked(producer=(7, 0, sequence))
+
+    async def main() -> None:
+        side = both([at(0), at(1), at(2), at(2), at(3), at(9), at(4), at(1), at(5)], 9)
+        assert side.broker.partition("t").log.end_offset == 6
+
+    run(main())
+
+
+@pytest.mark.parametrize("kind", [{"segment_bytes": "1100"}, {"message_timestamp_type": "LogAppendTime"}])
+def test_topics_with_their_own_ways(kind: dict[str, str]) -> None:
+    async def main() -> None:
+        side = both([Asked(topic="settled", size=300)] * 12, 12, **kind)
+        assert side.broker.partition("settled").log.end_offset == 12
+
+    run(main())
+
+
+def test_those_who_must_wait_go_the_ordinary_way() -> None:
+    async def main() -> None:
+        side = Side(again=True, flush_messages="1")
+        try:
+            frames = [Asked(topic="settled", acks=-1).frame(number) for number in range(3)]
+            assert side.say([frames[0], frames[1] + frames[2]]) == b""
+            assert side.harness.server.waiting == 3, "each waits for its sync, and none keeps the others waiting"
+            side.harness.close()
+        finally:
+            await side.broker.partitions.stop()
+
+    run(main())
+
+
+def test_a_full_disk_refuses_a_whole_run() -> None:
+    async def main() -> None:
+        side = Side(again=True)
+        asked = [Asked().frame(number) for number in range(6)]
+        assert len(side.say([asked[0] + asked[1]])) > 0
+        before = side.logs()
+        side.broker.disk.capacity = 0
+        assert b"\0\x38" in side.say([b"".join(asked[2:])]), "KAFKA_STORAGE_ERROR"
+        assert side.logs() == before
+        side.broker.disk.capacity = None
+        side.say([b"".join(asked[2:])])
+        assert side.broker.partition("t").log.end_offset == 6
+        side.close()
+
+    run(main())
+
+
+def test_runs_are_cut_where_another_request_stands() -> None:
+    async def main() -> None:
+        beat = b"".join(map(bytes, request_frame(12, 4, 99, "tester", heartbeat.Request(group_id="g"))))  # type: ignore[arg-type]
+        side = Side(again=True)
+        loaded = api.load
+
+        def with_heart(key: int) -> api.Handler | None:
+            handler = loaded(key)
+            if key == 12 and handler is not None:
+                return handler._replace(handle=lambda call, asked: heartbeat.Response())
+            return handler
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(api, "load", with_heart)
+            frames = [Asked().frame(number) for number in range(5)]
+            heard = side.say([frames[0], frames[1] + frames[2] + beat + frames[3] + frames[4]])
+        found = []
+        while heard:
+            size = int.from_bytes(heard[:4], "big")
+            found.append(int.from_bytes(heard[4:8], "big"))
+            heard = heard[4 + size :]
+        assert found == [0, 1, 2, 99, 3, 4]
+        side.close()
+
+    run(main())
+
+
+def test_no_room_is_made_for_names_without_end() -> None:
+    async def main() -> None:
+        side = Side(again=True)
+        side.say([Asked(client="x" * 5000).frame(0), Asked(topic="y" * 2000).frame(1)])
+        assert not any(route.moulds for route in side.harness.server.dispatcher._routes.values())
+        side.close()
+
+    run(main())
+
+
