@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from conformance.arrange import Arranger
 from conformance.clients import Admin, Client, Message, eventually, gather, produce
+
+Needs = Callable[..., None]
 
 # What these are by default, or what every broker of a run was started with.
 KNOWN = {
@@ -98,7 +101,8 @@ def test_a_group_at_work(client: Client, own: Admin, admin: Arranger, topic: str
         consumer.close()
 
 
-def test_an_instance_is_named(client: Client, own: Admin, admin: Arranger, topic: str) -> None:
+def test_an_instance_is_named(client: Client, own: Admin, admin: Arranger, topic: str, needs: Needs) -> None:
+    needs(client, "instance ids")
     admin.create(topic, 1)
     produce(client, topic, [Message(b"x", partition=0)])
     consumer = client.consumer(f"group-{topic}", [topic], instance="the-one")

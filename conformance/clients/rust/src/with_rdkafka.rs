@@ -114,10 +114,19 @@ impl ClientContext for Heard {
 impl ConsumerContext for Heard {}
 
 fn consumer(bootstrap: &str, group: &str, options: Options) -> Result<BaseConsumer<Heard>, KafkaError> {
+    consumer_that_resets(options.text("reset").unwrap_or("earliest"), bootstrap, group, options)
+}
+
+fn consumer_that_resets(
+    to: &str,
+    bootstrap: &str,
+    group: &str,
+    options: Options,
+) -> Result<BaseConsumer<Heard>, KafkaError> {
     let mut config = config(bootstrap);
     config
         .set("group.id", group)
-        .set("auto.offset.reset", options.text("reset").unwrap_or("earliest"))
+        .set("auto.offset.reset", to)
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false") // each record is stored when it is handed out, and no other
         .set("session.timeout.ms", options.number("session_ms").unwrap_or(6000).to_string())
@@ -204,7 +213,7 @@ fn read(request: &Request) -> Answer {
     let (topic, partition) = (request.text("topic")?, request.int("partition")?);
     let count = request.number("count")? as usize;
     let deadline = Instant::now() + request.seconds("timeout")?;
-    let consumer = consumer(request.text("bootstrap")?, "reader", options)?;
+    let consumer = consumer_that_resets("error", request.text("bootstrap")?, "reader", options)?;
     consumer.assign(&one(topic, partition, Offset::Offset(request.number("start")?))?)?;
     let mut records = vec![];
     while records.len() < count {
@@ -525,7 +534,10 @@ impl Rdkafka {
         let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
         Ok(json!({
             "version": format!("rdkafka 0.39.0 (librdkafka {librdkafka})"),
-            "cannot": {"delete_offsets": "rdkafka has no OffsetDelete"},
+            "cannot": {
+                "delete_offsets": "rdkafka has no OffsetDelete",
+                "instance ids": "rdkafka's groups show their members without group.instance.id",
+            },
             "hides": [3, 40], // in DescribeConfigs and AlterConfigs
         }))
     }
