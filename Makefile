@@ -14,10 +14,10 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check conformance conformance-ci bench fuzz rewrite docs wheel setup clean distclean
+.PHONY: help run test check conformance conformance-ci librdkafka-tests kafka-python-tests bench fuzz rewrite docs wheel setup clean distclean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 
 run: $(READY) ## a broker on 127.0.0.1:9092, its files in ./pykafkad-data
 	@exec $(PY) -m pykafkad serve $(ARGS)
@@ -39,6 +39,12 @@ conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
 	    && { apt-get install -y -qq kcat || { apt-get update -qq && apt-get install -y -qq kcat; }; } >/dev/null 2>&1; } \
 	    || echo 'conformance: kcat is missing, its scenarios are skipped (sudo apt-get install kcat)'
 	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile --broker pykafkad $(ARGS)
+
+librdkafka-tests: $(READY) ## librdkafka's own tests against both brokers, findings in conformance/FINDINGS.md
+	$(PY) -m conformance.thirdparty librdkafka $(ARGS)
+
+kafka-python-tests: $(READY) ## kafka-python's integration tests, likewise
+	$(PY) -m conformance.thirdparty kafka-python $(ARGS)
 
 bench: $(READY) ## docs/performance.md: our figures and Apache Kafka's, taken in turn; ARGS=--list names them
 	$(PY) -m tests.bench $(ARGS)

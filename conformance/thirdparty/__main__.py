@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("suite", choices=["librdkafka", "kafka-python", "findings"])
     parser.add_argument("--broker", choices=["pykafkad", "apache", "both"], default="both")
     parser.add_argument("--only", default="", help="librdkafka: numbers with commas; kafka-python: as pytest's -k")
+    parser.add_argument("--failed", action="store_true", help="librdkafka: only what didn't pass here the last time")
     parser.add_argument("--jobs", type=int, default=2, help="librdkafka: how many tests at a time")
     parser.add_argument("--logs", type=pathlib.Path, help="keep the brokers' and the tests' logs here")
     options = parser.parse_args()
@@ -58,11 +59,14 @@ def place(options: argparse.Namespace, kind: str) -> Iterator[pathlib.Path]:
 def run_librdkafka(kind: str, options: argparse.Namespace) -> None:
     tests = librdkafka.prepare()
     only = set(filter(None, options.only.split(",")))
+    rows = results.load("librdkafka")["tests"]
+    failed = {name for name, row in rows.items() if row.get(kind) in ("failed", "timeout")}
     for scenario, settings in SCENARIOS.items():
         numbers = [n for n, by in tests.wanted.items() if scenario in by and (not only or n in only)]
-        if not numbers:
-            continue
         runs = [(n, scenario, part) for n in numbers for part in tests.parts(n)]
+        runs = [each for each in runs if not options.failed or not failed.isdisjoint(tests.rows(*each))]
+        if not runs:
+            continue
         with (
             place(options, kind) as where,
             running(kind, where, settings) as broker,

@@ -85,6 +85,10 @@ class Tests:
                 found[function] = None
         return list(found)
 
+    def rows(self, number: str, scenario: str, part: str) -> list[str]:
+        """What a run reports on."""
+        return [f"{name}/{part}" if part else name for name in self.wanted[number][scenario]]
+
     def run(self, number: str, scenario: str, part: str, bootstrap: str, work: pathlib.Path) -> dict[str, Outcome]:
         """What became of the tests of one number, or of a part of one; the runner's output stays in `work`."""
         names = self.wanted[number][scenario]

@@ -16,9 +16,9 @@ from conformance import brokers
 CACHE = pathlib.Path(os.environ.get("PYKAFKAD_CONFORMANCE_CACHE", pathlib.Path.home() / ".cache/pykafkad-conformance"))
 KAFKA_VERSION = brokers.APACHE_VERSION
 
-# What librdkafka's own cluster helper sets, for one broker; Kafka's default delay, since tests of groups count on members
-# that join together (the brokers here otherwise have none); and an authorizer that lets everyone in until it is told
-# otherwise, so that tests of ACLs have somebody to talk to.
+# What librdkafka's own cluster helper sets, for one broker; Kafka's default delay, since tests of groups count on
+# members that join together (the brokers here otherwise have none); and an authorizer that lets everyone in until it is
+# told otherwise, so that tests of ACLs have somebody to talk to.
 SETTINGS = {
     "auto.create.topics.enable": "true",
     "num.partitions": "4",
