@@ -81,7 +81,7 @@ def test_the_page_has_goals_families_and_what_is_missing() -> None:
 
 def test_what_is_written_by_hand_stays(tmp_path: Path) -> None:
     (tmp_path / "performance.md").write_text(f"# mine\n{page.BEGIN}\nold\n{page.END}\n## also mine\n")
-    page.write(results(), docs=tmp_path)
+    page.write(results(), tmp_path)
     text = (tmp_path / "performance.md").read_text()
     assert text.startswith("# mine\n") and text.endswith("## also mine\n") and "old" not in text
     assert page.load(tmp_path)["runs"] == json.loads(json.dumps(results()["runs"]))

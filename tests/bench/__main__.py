@@ -78,7 +78,8 @@ def main() -> int:
     docs.mkdir(parents=True, exist_ok=True)
     results = page.load(docs)
     if asked.render:
-        page.write(results, plots.draw(results, docs / "img"), docs)
+        plots.draw(results, docs / "img")
+        page.write(results, docs)
         return 0
     kinds = [OURS, THEIRS] if asked.broker == "both" else [asked.broker]
     if THEIRS in kinds and (missing := apache_missing()):
@@ -99,9 +100,10 @@ def main() -> int:
             if not page.merge(results, figure, runs, facts):
                 say(f"{figure.name}: measured alone, so that the page keeps what was measured side by side")
             elif kept:
-                page.write(results, docs=docs)  # a figure that is taken isn't lost when a later one breaks
+                page.write(results, docs)  # a figure that is taken isn't lost when a later one breaks
     if kept:
-        page.write(results, plots.draw(results, docs / "img"), docs)
+        plots.draw(results, docs / "img")
+        page.write(results, docs)
     for line in runner.broken:
         say(f"broke: {line}")
     say(f"{(time.monotonic() - began) / 60:.1f} minutes")

@@ -117,16 +117,16 @@ def family_rows(results: Results, family: str) -> list[str]:
 
 
 PICTURES = {
-    "goals": ("goals", "Ratios to Apache Kafka beside what was wanted"),
-    "produce": ("produce", "Produce: CPU and throughput by size of batch"),
-    "fetch": ("fetch", "Fetch: CPU and throughput, hot, cold and fanned out"),
-    "latency": ("latency", "End to end latency by rate"),
-    "life": ("life", "Start and memory"),
+    "goals": "Ratios to Apache Kafka beside what was wanted",
+    "produce": "Produce: CPU and throughput by size of batch",
+    "fetch": "Fetch: CPU and throughput, hot, cold and fanned out",
+    "latency": "End to end latency by rate",
+    "life": "Start and memory",
 }
 
 
 def picture(name: str, drawn: Sequence[str]) -> list[str]:
-    return [f"![{PICTURES[name][1]}](img/{name}.png)", ""] if name in drawn else []
+    return [f"![{PICTURES[name]}](img/{name}.png)", ""] if name in drawn else []
 
 
 def generated(results: Results, drawn: Sequence[str] = ()) -> str:
@@ -154,10 +154,11 @@ def generated(results: Results, drawn: Sequence[str] = ()) -> str:
     return "\n".join(out)
 
 
-def write(results: Results, drawn: Sequence[str] = (), docs: Path = DOCS) -> None:
+def write(results: Results, docs: Path = DOCS) -> None:
     (docs / "performance.json").write_text(json.dumps(rounded(results), indent=1) + "\n")
     path = docs / "performance.md"
     text = path.read_text() if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
+    drawn = [name for name in PICTURES if (docs / f"img/{name}.png").exists()]
     path.write_text(spliced(text, generated(results, drawn)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,9 @@ def found(results: Results, name: str, kind: str, metric: str) -> Spread | None:
 
 
 def bars(axis: Any, results: Results, bars: Sequence[tuple[str, str, str]], title: str, log: bool = False) -> int:
-    """Two bars for each (figure, metric, label); how many were there to draw."""
+    """Two bars for each (figure, metric, label) that was measured; how many were there to draw."""
+    bars = [one for one in bars if any(found(results, one[0], kind, one[1]) for kind in (OURS, THEIRS))]
+    least = float("inf")
     drawn = 0
     width = 0.38
     for side, kind in enumerate((OURS, THEIRS)):
@@ -44,11 +47,13 @@ def bars(axis: Any, results: Results, bars: Sequence[tuple[str, str, str]], titl
                 number(one.median), (at, one.high), (0, 2), textcoords="offset points", ha="center", fontsize=7
             )
             drawn += 1
+            least = min(least, one.low)
     axis.set_xticks(range(len(bars)), [label for *_, label in bars])
     axis.set_title(title, fontsize=10)
-    if log and drawn:
-        axis.set_yscale("log")
     axis.margins(y=0.12)
+    if log and 0 < least < float("inf"):
+        axis.set_yscale("log")
+        axis.set_ylim(bottom=10 ** math.floor(math.log10(least) - 0.1))
     return drawn
 
 
@@ -80,7 +85,7 @@ def goals(plt: Any, results: Results) -> Any:
     axis.axvline(1, color="#b0b0b0", linewidth=1)
     axis.set_xscale("log")
     axis.set_yticks(range(len(rows)), [name for name, *_ in reversed(rows)])
-    ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
+    ticks = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
     low = min(min(both.low, goal.bound) for _, both, goal in rows) * 0.8
     high = max(max(both.high, goal.bound) for _, both, goal in rows) * 1.25
     axis.set_xticks([t for t in ticks if low <= t <= high], [f"{t:g}" for t in ticks if low <= t <= high])
