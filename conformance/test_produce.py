@@ -52,7 +52,8 @@ def test_codecs_read_by_another_client(client: Client, admin: Admin, topic: str)
 
 def test_headers(client: Client, admin: Admin, topic: str) -> None:
     admin.create(topic, 1)
-    headers = (("trace", b"abc"), ("empty", b""), ("trace", b"again"), ("ünï", "ç".encode()))
+    empty = b"-" if "empty bytes" in client.cannot else b""
+    headers = (("trace", b"abc"), ("empty", empty), ("trace", b"again"), ("ünï", "ç".encode()))
     produce(client, topic, [Message(b"v", b"k", headers, 0), Message(b"none", None, (), 0)])
     first, second = client.read(topic, 2)
     if "header order" in client.cannot:
@@ -71,7 +72,9 @@ def test_null_header(client: Client, admin: Admin, topic: str, needs) -> None:  
 
 def test_null_keys_and_values(client: Client, admin: Admin, topic: str) -> None:
     admin.create(topic, 1)
-    pairs = [(b"k", b"v"), (None, b"v"), (b"k", None), (b"", b"v"), (b"k", b"")]
+    pairs: list[tuple[bytes | None, bytes | None]] = [(b"k", b"v"), (None, b"v"), (b"k", None)]
+    if "empty bytes" not in client.cannot:
+        pairs += [(b"", b"v"), (b"k", b"")]
     for key, value in pairs:
         produce(client, topic, [Message(value, key, partition=0)])
     assert [(r.key, r.value) for r in client.read(topic, len(pairs))] == pairs

@@ -39,8 +39,9 @@ func (franzClient) options(bootstrap string) []kgo.Opt {
 }
 
 type franzProducer struct {
-	inner *kgo.Client
-	done  delivered
+	inner   *kgo.Client
+	done    delivered
+	timeout time.Duration
 }
 
 var franzCodecs = map[string]kgo.CompressionCodec{
@@ -54,7 +55,6 @@ var franzCodecs = map[string]kgo.CompressionCodec{
 func (c franzClient) producer(bootstrap string, o producing, done delivered) (producer, error) {
 	options := append(c.options(bootstrap),
 		kgo.ProducerLinger(o.linger()),
-		kgo.RecordDeliveryTimeout(o.timeout()),
 		kgo.RecordPartitioner(chosen{kgo.UniformBytesPartitioner(64<<10, true, true, nil)}),
 	)
 	if o.Codec != nil {
@@ -72,7 +72,7 @@ func (c franzClient) producer(bootstrap string, o producing, done delivered) (pr
 		options = append(options, kgo.DisableIdempotentWrite())
 	}
 	inner, err := kgo.NewClient(options...)
-	return franzProducer{inner, done}, err
+	return franzProducer{inner, done, o.timeout()}, err
 }
 
 // chosen is the default partitioner, but for records that name their partition; the others carry -1.
@@ -103,7 +103,10 @@ func (p franzProducer) send(m message) {
 	for _, h := range m.Headers {
 		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Name, Value: h.Value})
 	}
-	p.inner.Produce(context.Background(), r, func(r *kgo.Record, err error) {
+	// kgo.RecordDeliveryTimeout counts from the record's timestamp, which may lie in the past
+	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
+	p.inner.Produce(ctx, r, func(r *kgo.Record, err error) {
+		cancel()
 		p.done(m.Ticket, r.Partition, r.Offset, err)
 	})
 }

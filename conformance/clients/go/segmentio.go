@@ -21,6 +21,9 @@ func (segmentioClient) cannot() map[string]string {
 		"cooperative-sticky": "only eager balancers: range, roundrobin, rack-affinity",
 		"static":             "no group.instance.id",
 		"delete_records":     "no DeleteRecords",
+		"append time":        "Reader shows the producer's timestamp whatever the topic's timestamp type is",
+		"empty bytes":        "Reader shows empty keys, values and header values as null",
+		"metadata errors":    "Client.Metadata looks topics up in a list of those that are there",
 	}
 }
 
