@@ -47,6 +47,7 @@ MAINS = {
     "kafka-verifiable-producer": "org.apache.kafka.tools.VerifiableProducer",
 }
 FLAGS = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m", "-Duser.timezone=UTC"]
+QUIET = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
 GRACE = 20.0  # seconds for the JVM itself beyond what a tool may take
 
 
@@ -62,9 +63,8 @@ class Tools:
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
 
     def start(self) -> subprocess.Popen[bytes]:
-        quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
         return subprocess.Popen(
-            ["java", *FLAGS, quiet, "-cp", f"{brokers.apache_jars()}/*", str(RUNNER)],
+            ["java", *FLAGS, QUIET, "-cp", f"{brokers.apache_jars()}/*", str(RUNNER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
@@ -87,6 +87,12 @@ class Tools:
             self.close()
             raise AssertionError(f"{tool} {' '.join(args)} didn't end:\n{said['out']}{said['err']}\n{said['hung']}")
         return Ended(said["code"], said["out"], said["err"])
+
+    def run_alone(self, tool: str, *args: str, timeout: float = 60) -> Ended:
+        """In a JVM of its own, for what does its work in a shutdown hook."""
+        words = ["java", *FLAGS, QUIET, "-cp", f"{brokers.apache_jars()}/*", MAINS[tool], *args]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout)
+        return Ended(done.returncode, done.stdout, done.stderr)
 
     def line(self, timeout: float) -> bytes:
         """The JVM's next line; nothing when it is silent for too long or has died."""
