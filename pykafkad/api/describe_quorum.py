@@ -15,6 +15,7 @@ from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.endpoints import advertised
 from pykafkad.api.operations import may_on_cluster
+from pykafkad.model import ZERO_UUID, uuid_from_text
 from pykafkad.runtime.topic_rules import METADATA_TOPIC
 
 if TYPE_CHECKING:
@@ -53,11 +54,12 @@ def _quorum(call: Call) -> ResponsePartitionData:
     states = {
         broker_id: ReplicaState(
             replica_id=broker_id,
+            replica_directory_id=uuid_from_text(broker.directory) if call.version >= 2 else ZERO_UUID,
             log_end_offset=image.revision,
             last_fetch_timestamp=call.now,
             last_caught_up_timestamp=call.now,
         )
-        for broker_id in image.brokers
+        for broker_id, broker in image.brokers.items()
     }
     return ResponsePartitionData(
         leader_id=leader,

@@ -118,7 +118,8 @@ def test_the_quorum_is_the_controller(tmp_path: Path) -> None:
         (topic,) = response.topics
         (quorum,) = topic.partitions
         assert (quorum.error_code, quorum.leader_id, quorum.high_watermark) == (0, 1, broker.image.revision)
-        assert [one.replica_id for one in quorum.current_voters] == [1] and not quorum.observers
+        (voter,) = quorum.current_voters
+        assert (voter.replica_id, voter.replica_directory_id) == (1, (1).to_bytes(16, "big")) and not quorum.observers
         assert [one.node_id for one in response.nodes] == [1]
 
     partition = describe_quorum.PartitionData(partition_index=0)

@@ -15,6 +15,7 @@ from pykafkad.cluster.image import ClusterImage
 from pykafkad.cluster.sqlite import SqliteStore
 from pykafkad.config import Config
 from pykafkad.metrics import Metrics
+from pykafkad.model import uuid_text
 from pykafkad.runtime.admin import Admin
 from pykafkad.runtime.metadata import Metadata
 from pykafkad.runtime.node import Node
@@ -49,7 +50,7 @@ class Control:
 
     async def start(self, *, directory: str = "", host: str = "", port: int = 9092) -> Control:
         await self.metadata.start()
-        directory = directory or f"dir-{self.config.node_id}"
+        directory = directory or uuid_text(self.config.node_id.to_bytes(16, "big"))
         await self.metadata.register(CLUSTER_ID, directory, {"PLAINTEXT": (host, port)})
         self.metadata.subscribe(self._follow)
         return self
