@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import pathlib
 import warnings
@@ -33,7 +34,9 @@ SEVERAL = {
     "both": ["pykafkad", "apache"],
     "apache-pair": ["apache", "apache-again"],  # judges the scenarios: one Apache Kafka beside another
 }
+MISSING_CLIENTS = "CONFORMANCE_MISSING_CLIENTS"
 counter = itertools.count()
+versions: dict[str, str] = {}
 kept = pytest.StashKey[outcomes.Outcomes]()
 
 
@@ -54,6 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     known = ", ".join([*brokers.KINDS, *SEVERAL])
     parser.addoption("--broker", default=chosen, help=f"{known}, or an address")
     parser.addoption("--client", default=os.environ.get("CLIENT", ",".join(LOCAL)), help="clients with commas, or all")
+    parser.addoption(
+        "--apache", default="", help="addresses of running Apache Kafkas to use, with commas: one, or a pair"
+    )
     parser.addoption("--results", type=pathlib.Path, help="a JSON file that is to hold the outcomes")
 
 
@@ -71,16 +77,26 @@ def pytest_unconfigure() -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """What has to be fetched or built is, before any scenario's clock runs."""
     if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
-        for name in clients(session.config):
-            if missing := available(name):
-                session.config.stash[kept].missing_client(name, missing)
-        if any(kind.startswith("apache") for kind in kinds(session.config)) and (missing := brokers.apache_missing()):
+        gone = {name: why for name in clients(session.config) if (why := available(name))}
+        for name, why in gone.items():
+            session.config.stash[kept].missing_client(name, why)
+        os.environ[MISSING_CLIENTS] = json.dumps(gone)  # so that no worker tries again
+        if "apache" in wanted_kinds(session.config) and (missing := brokers.apache_missing()):
             session.config.stash[kept].missing_broker("apache", missing)
+            os.environ[brokers.MISSING] = missing
+
+
+def wanted_kinds(config: pytest.Config) -> list[str]:
+    wanted = config.getoption("--broker")
+    return SEVERAL.get(wanted, [wanted])
 
 
 def kinds(config: pytest.Config) -> list[str]:
-    wanted = config.getoption("--broker")
-    return SEVERAL.get(wanted, [wanted])
+    """`both` is the one broker that there is where Apache Kafka can't run; the summary says so."""
+    wanted = wanted_kinds(config)
+    if config.getoption("--broker") == "both" and brokers.apache_missing():
+        return wanted[:1]
+    return wanted
 
 
 def clients(config: pytest.Config) -> list[str]:
@@ -142,11 +158,17 @@ def left_out() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], brokers.Broker]]:
+def apaches(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], brokers.Broker | Given]]:
     """Each Apache Kafka that all modules of this process share, started when the first of them asks."""
+    running = filter(None, pytestconfig.getoption("--apache").split(","))
+    given = {kind: Given(address) for kind, address in zip(("apache", "apache-again"), running, strict=False)}
     started: dict[str, brokers.Broker] = {}
 
-    def ask(kind: str) -> brokers.Broker:
+    def ask(kind: str) -> brokers.Broker | Given:
+        if kind in given:
+            return given[kind]
         if kind not in started:
             made = brokers.KINDS[kind](tmp_path_factory.mktemp(kind), SETTINGS)
             made.start()
@@ -161,7 +183,7 @@ def apaches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
 @pytest.fixture(scope="module")
 def broker(
     kind: str,
-    apaches: Callable[[str], brokers.Broker],
+    apaches: Callable[[str], brokers.Broker | Given],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[brokers.Broker | Given]:
     """Ours is new for every module; Apache Kafka is one for the run, because its start costs five seconds."""
@@ -210,10 +232,12 @@ def own_broker(kind: str, mortals: dict[object, brokers.Broker], tmp_path_factor
 
 @pytest.fixture
 def client(client_name: str, broker: brokers.Broker, request: pytest.FixtureRequest) -> Client:
-    if missing := available(client_name):
+    if missing := json.loads(os.environ.get(MISSING_CLIENTS, "{}")).get(client_name):
         pytest.skip(missing)
     made = make_client(client_name, broker.bootstrap)
-    request.node.user_properties.append(("version", made.version()))
+    if client_name not in versions:
+        versions[client_name] = made.version()
+    request.node.user_properties.append(("version", versions[client_name]))
     return made
 
 
@@ -254,7 +278,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.stats.get("skipped", []):
         if isinstance(report.longrepr, tuple):
             reasons[str(report.longrepr[2]).removeprefix("Skipped: ")] += 1
-    if reasons:
+    gone = terminalreporter.config.stash[kept].missing["brokers"]
+    if reasons or gone:
         terminalreporter.section("left out")
         for reason, times in sorted(reasons.items()):
             terminalreporter.write_line(f"{times:3} × {reason}")
+        for reason in gone.values():
+            terminalreporter.write_line(reason)
