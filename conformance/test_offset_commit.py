@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from conformance.arrange import Arranger
 from conformance.clients import Admin, Client, Message, Unanswered, eventually, gather, produce, refused
+
+Needs = Callable[[Client, str], None]
 
 
 def filled(client: Client, admin: Arranger, topic: str, partitions: int = 1, each: int = 20) -> str:
@@ -129,8 +133,9 @@ def test_starting_where_an_admin_said(client: Client, admin: Arranger, topic: st
     assert sorted(next_offsets(client, group, topic, 7)) == [15, 16, 17, 18, 18, 19, 19]
 
 
-def test_committed_beyond_the_end(client: Client, admin: Arranger, topic: str) -> None:
+def test_committed_beyond_the_end(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
     """Kafka takes the commit; a fetch from there is out of range, and the client's reset policy decides."""
+    needs(client, "reset")
     group = filled(client, admin, topic)
     admin.alter_offsets(group, topic, {0: 1000})
     assert admin.committed(group, topic) == {0: 1000}

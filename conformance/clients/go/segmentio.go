@@ -23,6 +23,7 @@ func (segmentioClient) cannot() map[string]string {
 		"delete_records":     "no DeleteRecords",
 		"append time":        "Reader shows the producer's timestamp whatever the topic's timestamp type is",
 		"empty bytes":        "Reader shows empty keys, values and header values as null",
+		"reset":              "Reader has no reset policy: behind the end it waits until the end comes by",
 		"metadata errors":    "Client.Metadata looks topics up in a list of those that are there",
 	}
 }
@@ -239,11 +240,14 @@ func (c *segmentioConsumer) live(ctx context.Context) {
 func (c *segmentioConsumer) consume(ctx context.Context, reader *segmentioReader) {
 	defer reader.Close()
 	for ctx.Err() == nil {
-		c.lock.Lock()
-		turn := reader.turn
-		c.lock.Unlock()
 		m, err := reader.ReadMessage(ctx)
 		if err != nil { // the generation's end, or something that the next attempt may heal
+			continue
+		}
+		c.lock.Lock()
+		turn, sought := reader.turn, reader.Offset() != m.Offset+1
+		c.lock.Unlock()
+		if sought { // in this very moment
 			continue
 		}
 		select {
