@@ -31,8 +31,11 @@ check: $(READY) ## lint, types, import layers, generated pages: what a reviewer 
 	PYTHONPATH=.:protocol $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --no-cache
 	$(PY) -m docs.pages --check
 
-conformance: $(READY) ## real clients against real processes; ARGS="--broker both": against Apache Kafka too
-	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile $(ARGS)
+conformance: $(READY) ## every client whose toolchain is there, our broker and Apache Kafka; writes conformance/REPORT.md
+	@failed=0; \
+	$(PY) -m pytest conformance -n $(WORKERS) --dist loadfile --broker both --client all --timeout 300 \
+	    --results conformance/results/scenarios.json $(ARGS) || failed=1; \
+	$(PY) -m conformance.report && exit $$failed
 
 conformance-ci: $(READY) ## the part of it that PyPI and Debian suffice for
 	@command -v kcat >/dev/null || { [ "$$(id -u)" = 0 ] \
