@@ -192,7 +192,10 @@ def test_a_topic_that_comes_later(
         eventually(lambda: consumer.poll(0.2), "its record arrives")
 
 
-def test_partitions_that_come_later(client: Client, admin: Arranger, topic: str) -> None:
+def test_partitions_that_come_later(
+    client: Client, admin: Arranger, topic: str, needs: Callable[[Client, str], None]
+) -> None:
+    needs(client, "later partitions")
     admin.create(topic, 1)
     with member(client, topic) as consumer:
         put(client, topic, 1)

@@ -142,7 +142,8 @@ def test_committed_beyond_the_end(client: Client, admin: Arranger, topic: str, n
     assert next_offsets(client, group, topic, 2) == [0, 1]
 
 
-def test_committed_before_the_start(client: Client, admin: Arranger, topic: str) -> None:
+def test_committed_before_the_start(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
+    needs(client, "reset")
     group = filled(client, admin, topic)
     admin.alter_offsets(group, topic, {0: 2})
     admin.delete_records(topic, 0, 8)

@@ -13,6 +13,9 @@ const zstd = { 'codec zstd': "@platformatic/kafka has zstd from Node's zlib, whi
 export const cannot = {
   range: strategies,
   'cooperative-sticky': strategies,
+  reset: '@platformatic/kafka ends a stream whose position is out of range',
+  'later partitions': '@platformatic/kafka assigns the partitions that were there when its group formed',
+  'subscribe early': '@platformatic/kafka refuses to consume a topic that is not there',
   seek: '@platformatic/kafka has no seek: a position is chosen when a stream begins',
   validate_only: "@platformatic/kafka's createTopics() has no validateOnly",
   ...(kafka.compressionsAlgorithms.zstd.available ? {} : zstd)
