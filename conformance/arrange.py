@@ -32,7 +32,6 @@ class Arranger(confluent.Admin):
         from confluent_kafka.admin import OffsetSpec
 
         self.inner.list_topics(topic, timeout=20)  # else it asks only about the partitions that it has heard of
-        self.inner.list_topics(topic, timeout=20)  # what librdkafka knew of a topic may be older than its partitions
         asked = {TopicPartition(topic, p): OffsetSpec.latest() for p in range(partitions)}
         for answer in self.inner.list_offsets(asked, request_timeout=20).values():
             try:
