@@ -38,6 +38,7 @@ RUNNING = re.compile(r"=+ Running test (\d{4}\w+) =+")
 FAILURE = re.compile(r'^### Test "(\d{4}\w+)[^"]*" failed at .*\n(.*)$', re.M)
 SKIPPED = re.compile(r"^\[(\d{4}\w+)\s*/[^]]*\] WARN: SKIPPING TEST: (.*)$", re.M)
 FUNCTION = re.compile(r"^(?:static )?(?:void|int)\s+(\w+)\(|^ +(SUB_TEST)(?:_QUICK)?\(", re.M)
+PART_SKIPPED = re.compile(r"^\[\d{4}\w+\s*/[^\n]*\] \[ [^\n]*: SKIP: (.*?)\s*\]?$", re.M)
 PART = re.compile(r"^\[(\d{4}\w+)\s*/[^\n]*\] \[ [^\n]*: PASS \(", re.M)
 
 
@@ -114,18 +115,22 @@ class Tests:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        outcomes = judge(log.read_text(errors="replace"), names, code, time.monotonic() - began)
+        output = COLOUR.sub("", log.read_text(errors="replace"))
+        outcomes = judge(output, names, code, time.monotonic() - began)
         if not part:
             return outcomes
         for outcome in outcomes.values():
             if outcome.state == "passed" and not outcome.parts:
-                outcome.state, outcome.detail = "skipped", "this part didn't run"
+                why = PART_SKIPPED.search(output)
+                outcome.state, outcome.detail = "skipped", why[1] if why else "this part didn't run"
         return {f"{name}/{part}": outcome for name, outcome in outcomes.items()}
 
 
-def judge(output: str, names: list[str], code: int | None, seconds: float) -> dict[str, Outcome]:
-    """Read the runner's output: its table at the end, or, where it didn't come so far, what each test said last."""
-    text = COLOUR.sub("", output)
+def judge(text: str, names: list[str], code: int | None, seconds: float) -> dict[str, Outcome]:
+    """Read the runner's output: its table at the end, or, where it didn't come so far, what each test said last.
+
+    `code` is how the runner ended, None when it had to be killed.
+    """
     rows = {name: (state, float(took), detail.strip()) for name, state, took, detail in ROW.findall(text)}
     said = dict(SAID.findall(text))
     began = set(RUNNING.findall(text))
@@ -136,15 +141,16 @@ def judge(output: str, names: list[str], code: int | None, seconds: float) -> di
     for name in names:
         state, took, detail = rows.get(name, (said.get(name, ""), seconds, ""))
         detail = shorten(reasons.get(name) or detail)
-        if state == "PASSED" and code not in (0, None) and "FAILED" not in [s for s, _, _ in rows.values()]:
-            state, detail = "FAILED", shorten(f"passed, then the runner ended with {code}: {tail(text)}")
+        if state == "PASSED" and code != 0 and "FAILED" not in [s for s, _, _ in rows.values()]:
+            state = "TIMEOUT" if code is None else "FAILED"
+            detail = shorten(f"passed, then the runner ended with {code}: {tail(text)}")
         elif state not in ("PASSED", "SKIPPED", "FAILED") and code is None:
             state, detail = "TIMEOUT", detail or ("was running when time was up" if name in began else "not reached")
         elif "timed out (timeout set to" in detail:
             state = "TIMEOUT"
         elif state not in ("PASSED", "SKIPPED", "FAILED"):
             state, detail = "FAILED", detail or shorten(f"the runner ended with {code}: {tail(text)}")
-        made[name] = Outcome(state.lower(), "" if state == "PASSED" else detail, round(took, 1))
+        made[name] = Outcome(state.lower(), detail if state != "PASSED" else "", round(took, 1))
     for name in PART.findall(text):
         if name in made:
             made[name].parts += 1
