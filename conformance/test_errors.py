@@ -12,7 +12,7 @@ from conformance.arrange import Arranger
 from conformance.clients import Admin, Client, Failed, Message, eventually, fails, gather, produce, refused
 
 Needs = Callable[..., None]
-QUICK = {"timeout_ms": 3000}  # for what a client goes on trying until its patience ends
+QUICK = {"timeout_ms": 2000}  # for what a client goes on trying until its patience ends
 
 
 def test_produce_to_an_unknown_topic(client: Client, admin: Arranger, topic: str) -> None:
@@ -35,7 +35,7 @@ def test_produce_to_an_invalid_name(client: Client) -> None:
 
 def test_read_an_unknown_topic(client: Client, admin: Arranger, topic: str) -> None:
     with fails(client, 3):
-        client.read(topic, 1, timeout=3)
+        client.read(topic, 1, timeout=2)
     assert topic not in admin.topics()
 
 
@@ -45,7 +45,7 @@ def test_read_a_deleted_topic(client: Client, admin: Arranger, topic: str) -> No
     admin.delete(topic)
     admin.await_gone(topic)
     with fails(client, 3):
-        client.read(topic, 1, timeout=3)
+        client.read(topic, 1, timeout=2)
 
 
 @pytest.mark.parametrize("codec", ["none", "gzip", "zstd"])
@@ -87,7 +87,7 @@ def test_a_time_before_the_topics_limit(client: Client, admin: Arranger, topic: 
 def test_more_in_sync_replicas_than_there_are(client: Client, admin: Arranger, topic: str) -> None:
     """Kafka 4 never asks for more of them than the partition has replicas."""
     admin.create(topic, 1, {"min.insync.replicas": "2"})
-    produce(client, topic, [Message(b"x", partition=0)], acks="all", **QUICK)
+    produce(client, topic, [Message(b"x", partition=0)], acks="all")
     assert client.offset_at(topic, 0, -1) == 1
 
 
