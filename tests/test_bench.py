@@ -133,7 +133,7 @@ def test_records_in_a_fetch_answer_are_counted_from_the_expected_offset_on() -> 
     batches = build([(None, b"a")], base_offset=3) + build([(None, b"b"), (None, b"c")], base_offset=4)
     partition = fetch.PartitionData(partition_index=0, records=memoryview(batches))
     response = fetch.Response(responses=[fetch.FetchableTopicResponse(topic="t", partitions=[partition])])
-    answer = b"".join(map(bytes, response_frame(7, response, frames.VERSIONS[frames.FETCH])))[4:]
+    answer = b"".join(bytes(part) for part in response_frame(7, response, frames.VERSIONS[frames.FETCH]))[4:]
     assert records_in(answer, 3) == 3
     with pytest.raises(AssertionError, match="offset 3"):
         records_in(answer, 2)

@@ -77,11 +77,8 @@ def stub_produce() -> None:
     load = api.load
 
     def stubbed(key: int) -> Any:
-        found = load(key) if key else None
-        if found is not None:
-            return found
-        served = api.RANGES[0]
-        return api.Handler(0, "Produce", "Produce", served.min_version, served.max_version, produce.Request, handle)
+        found = load(key)
+        return found._replace(handle=handle, again=None) if found and not key else found
 
     api.load = stubbed  # type: ignore[assignment]
 

@@ -72,7 +72,7 @@ def cold(stand: Stand) -> Run:
         broker.start()
         count = stand.scaled(5000)
         frames.create_topics_of(broker.port, ["cold"])
-        found = {}
+        found: Run = {}
         produce = frames.produce_frame("cold", frames.batch(KB))
         for name, frame in (("produce", produce), ("metadata", frames.metadata_frame("cold"))):
             before = cpu(broker.pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kafkawire.compression import NAMES as CODECS
 from tests.bench import clients, frames
 from tests.bench.figure import Figure, Goal, Measure, Run, at_least, at_most
 from tests.bench.frames import KB, MB
@@ -133,7 +134,7 @@ FIGURES = [
             raw(64 * KB, GB // 4, record=KB, codec=codec),
             "cpu_us mb_s",
         )
-        for codec in frames.CODECS
+        for codec in CODECS
     ),
     *(
         figure(

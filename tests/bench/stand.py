@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from conformance.brokers import API_VERSIONS, Apache, Broker, Pykafkad
+from kafkawire.compression import NAMES as CODECS
 from tests.bench import frames, meter
 from tests.bench.figure import Run
 from tests.bench.frames import KB, MB
-from tests.bench.raw import Order, Outcome, apart
+from tests.bench.raw import Order, Outcome, apart, ask
 
 WARM_REQUESTS = 150_000
 SETTINGS = {
@@ -162,7 +163,7 @@ class Stand:
         for in_flight in (1, 5):
             self.drive([[frames.produce_frame(topic, small, acks=-1)]], some, in_flight)
         self.drive([[frames.produce_frame(topic, frames.batch(16 * KB, KB))]], some, 5)
-        for codec in frames.CODECS[1:]:
+        for codec in CODECS[1:]:
             self.drive([[frames.produce_frame(topic, frames.batch(16 * KB, KB, codec))]], max(50, some // 5), 5)
         plans = [[frames.produce_frame(topic, large, [i])] for i in range(16)]
         self.drive(plans, max(4, some // 100), 5)
@@ -185,7 +186,7 @@ def ready_to_commit(port: int, group: str) -> None:
     while time.monotonic() < end:
         found = frames.call(port, frames.FIND_COORDINATOR, request)
         if found.coordinators[0].error_code == 0:
-            said = frames.answer(frames.OFFSET_COMMIT, frames.ask(port, commit))
+            said = frames.answer(frames.OFFSET_COMMIT, ask(port, commit))
             if said.topics[0].partitions[0].error_code == 0:
                 return
         time.sleep(0.02)
