@@ -35,7 +35,7 @@ def serve(bare: bool, ready: int) -> None:
         if bare:
             answer = [struct.pack(">i", 50) + bytes(50)]
             dispatcher = SimpleNamespace(
-                serve=lambda connection, view, start, stop, now, started: connection.answer(answer) or started
+                serve=lambda connection, view, start, stop, end, now: connection.answer(answer) or stop, started=0.0
             )
         else:
             from pykafkad.net.dispatch import Dispatcher
