@@ -23,7 +23,7 @@ func (segmentioClient) cannot() map[string]string {
 		"delete_records":     "no DeleteRecords",
 		"append time":        "Reader shows the producer's timestamp whatever the topic's timestamp type is",
 		"empty bytes":        "Reader shows empty keys, values and header values as null",
-		"reset":              "Reader has no reset policy: behind the end it waits until the end comes by",
+		"out of range":       "Reader goes to the start from before it, and behind the end it waits for the end to come by",
 		"metadata errors":    "Client.Metadata looks topics up in a list of those that are there",
 	}
 }
@@ -245,9 +245,9 @@ func (c *segmentioConsumer) consume(ctx context.Context, reader *segmentioReader
 			continue
 		}
 		c.lock.Lock()
-		turn, sought := reader.turn, reader.Offset() != m.Offset+1
+		turn, at := reader.turn, reader.Offset()
 		c.lock.Unlock()
-		if sought { // in this very moment
+		if at != m.Offset+1 && at != m.Offset { // sought in this very moment; the first one after it leaves Offset behind
 			continue
 		}
 		select {
