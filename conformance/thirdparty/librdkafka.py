@@ -134,6 +134,7 @@ def judge(text: str, names: list[str], code: int | None, seconds: float) -> dict
     rows = {name: (state, float(took), detail.strip()) for name, state, took, detail in ROW.findall(text)}
     said = dict(SAID.findall(text))
     began = set(RUNNING.findall(text))
+    blamed = {name for name, _ in FAILURE.findall(text)} | (began - set(said) - set(rows))  # for a bad end
     reasons: dict[str, str] = {}
     for name, reason in [*FAILURE.findall(text), *SKIPPED.findall(text)]:
         reasons.setdefault(name, reason)
@@ -141,7 +142,7 @@ def judge(text: str, names: list[str], code: int | None, seconds: float) -> dict
     for name in names:
         state, took, detail = rows.get(name, (said.get(name, ""), seconds, ""))
         detail = shorten(reasons.get(name) or detail)
-        if state == "PASSED" and code != 0 and "FAILED" not in [s for s, _, _ in rows.values()]:
+        if state == "PASSED" and code != 0 and not blamed:
             state = "TIMEOUT" if code is None else "FAILED"
             detail = shorten(f"passed, then the runner ended with {code}: {tail(text)}")
         elif state not in ("PASSED", "SKIPPED", "FAILED") and code is None:

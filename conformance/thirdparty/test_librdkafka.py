@@ -40,3 +40,9 @@ def test_without_a_table_what_was_said_last_counts() -> None:
     assert one(running, None) == ("timeout", "was running when time was up")
     assert one(running, -11)[0] == "failed"
     assert one("", None) == ("timeout", "not reached")
+
+
+def test_a_bad_end_is_blamed_on_the_test_that_failed_not_on_those_that_passed_beside_it() -> None:
+    text = "===== Test 0001_multiobj PASSED =====\n" + '### Test "0001_other" failed at 1.c:9:f() at noon: ###\nbad\n'
+    both = judge(text, ["0001_multiobj", "0001_other"], -6, 9.0)
+    assert [outcome.state for outcome in both.values()] == ["passed", "failed"]
