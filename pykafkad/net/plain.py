@@ -97,7 +97,10 @@ class Connection:
             self.close()
             return
         if not size:
-            self.close()
+            if self.hold & (TURN | SENDING):
+                self.pause()  # it says no more, but what it said before is served first; resume looks here again
+            else:
+                self.close()
             return
         self.active = server.monotonic()
         server.received.value += size

@@ -193,13 +193,23 @@ def test_a_client_that_leaves_takes_its_requests_with_it(net: Harness) -> None:
     assert net.server.waiting == 0 and not net.server.connections and net.server.kept_bytes == 0
 
 
-def test_a_client_that_closes_only_its_half_is_gone_too(net: Harness) -> None:
+@pytest.mark.parametrize("count", [1, 10, 65, 300])
+def test_a_client_that_closes_only_its_half_hears_all_answers(net: Harness, count: int) -> None:
     client, connection = net.connect()
-    client.send(framed(b"last"))
+    client.send(framed(b"last") * count)
     client.shutdown(socket.SHUT_WR)
     net.loop.settle()
-    assert received(client) == framed(b"last")
-    assert connection.closed
+    assert received(client) == framed(b"last") * count
+    assert connection.closed and net.server.kept_bytes == 0
+
+
+def test_a_client_that_closes_its_half_in_the_middle_of_a_frame_is_gone(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"whole") + framed(b"cut off")[:-1])
+    client.shutdown(socket.SHUT_WR)
+    net.loop.settle()
+    assert received(client) == framed(b"whole")
+    assert connection.closed and net.server.kept_bytes == 0
 
 
 class FileOf:
