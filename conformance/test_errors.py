@@ -161,7 +161,8 @@ def test_a_fenced_instance(client: Client, admin: Arranger, topic: str, needs: N
         first.close()
 
 
-def test_commit_in_an_unknown_topic(client: Client, admin: Arranger, topic: str) -> None:
+def test_commit_in_an_unknown_topic(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
+    needs(client, "commit unassigned")
     admin.create(topic, 1)
     produce(client, topic, [Message(b"x", partition=0)])
     consumer = client.consumer(f"group-{topic}", [topic])

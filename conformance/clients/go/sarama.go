@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -18,7 +19,8 @@ func (saramaClient) version() string { return "sarama " + linked("github.com/IBM
 
 func (saramaClient) cannot() map[string]string {
 	return map[string]string{
-		"seek": "a consumer group session has no seek; ResetOffset changes what is committed, not what is read",
+		"seek":              "a consumer group session has no seek; ResetOffset changes what is committed, not what is read",
+		"commit unassigned": "a consumer group session drops offsets of partitions that it doesn't claim",
 	}
 }
 
@@ -334,6 +336,9 @@ func (c *saramaConsumer) commit(_ context.Context, offsets []position) error {
 		}
 	}
 	for _, p := range offsets {
+		if !slices.Contains(session.Claims()[p.Topic], p.Partition) {
+			return errors.New("not among the session's claims, where sarama would drop it silently")
+		}
 		session.MarkOffset(p.Topic, p.Partition, p.Offset, "")  // forwards
 		session.ResetOffset(p.Topic, p.Partition, p.Offset, "") // backwards
 	}
