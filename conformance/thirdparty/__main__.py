@@ -76,7 +76,7 @@ def run_librdkafka(kind: str, options: argparse.Namespace) -> None:
             try:
                 for done in concurrent.futures.as_completed(started):
                     outcomes = done.result()
-                    results.save("librdkafka", tests.version, kind, outcomes)
+                    results.save("librdkafka", tests.version, kind, outcomes, left_out=tests.local)
                     show(kind, outcomes)
             except BaseException:  # an interrupt above all: what hasn't begun needn't
                 pool.shutdown(cancel_futures=True)

@@ -39,8 +39,13 @@ def section(document: dict[str, Any]) -> str:
     failing = {n: row for n, row in counting.items() if n not in passed}
     others = {n: row for n, row in tests.items() if n not in counting}
     lines = [f"## {TITLES[document['suite']].format(document['version'])}", ""]
-    lines += [f"{len(tests)} tests, {len(counting)} count, {len(passed)} of those pass against pykafkad.", ""]
+    lines += [f"{len(tests)} tests, {len(counting)} count, {len(passed)} of those pass against pykafkad."]
+    if document.get("left_out"):
+        lines += [f"{document['left_out']} more need no broker, and are left out."]
+    lines += [""]
     lines += counts(tests)
+    if fixed := results.looked_into().get("fixed", {}).get(document["suite"]):
+        lines += ["", "### What they found in our broker, fixed since", "", *(f"- {one}" for one in fixed)]
     if failing:
         lines += ["", "### Count and don't pass against pykafkad", "", "| test | outcome | reason |", "|---|---|---|"]
         lines += [f"| {n} | {row.get('pykafkad', 'not run')} | {reason(row)} |" for n, row in ranked(failing)]

@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.thirdparty.suite import Outcome
+from conformance.thirdparty.suite import CACHE, Outcome
 
 HERE = pathlib.Path(__file__).parent
 RESULTS = HERE.parent / "results"
@@ -32,7 +32,8 @@ def load(suite: str) -> dict[str, Any]:
 def editing(suite: str) -> Iterator[dict[str, Any]]:
     """The whole document, written back on the way out; one writer at a time, so that two runs may share it."""
     RESULTS.mkdir(exist_ok=True)
-    with (RESULTS / ".lock").open("w") as lock:
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "results.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         document = load(suite)
         yield document
@@ -40,9 +41,10 @@ def editing(suite: str) -> Iterator[dict[str, Any]]:
         path(suite).write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def save(suite: str, version: str, broker: str, outcomes: dict[str, Outcome]) -> None:
+def save(suite: str, version: str, broker: str, outcomes: dict[str, Outcome], *, left_out: int = 0) -> None:
     with editing(suite) as document:
         document["version"] = version
+        document["left_out"] = left_out
         for name, outcome in outcomes.items():
             row = document["tests"].setdefault(name, {})
             row[broker] = outcome.state
@@ -55,9 +57,13 @@ def save(suite: str, version: str, broker: str, outcomes: dict[str, Outcome]) ->
         explain(document)
 
 
+def looked_into() -> dict[str, Any]:
+    return tomllib.loads((HERE / "reasons.toml").read_text())
+
+
 def explain(document: dict[str, Any]) -> None:
     """Give each failure that counts the reason that was found for it, and forget those that are over."""
-    known = tomllib.loads((HERE / "reasons.toml").read_text()).get(document["suite"], {})
+    known = looked_into().get(document["suite"], {})
     for name, row in document["tests"].items():
         row.pop("reason", None)
         if name in known and row.get("pykafkad") != "passed":
