@@ -62,8 +62,7 @@ class Tests:
     def names(self) -> list[str]:
         return [n for scenarios in self.wanted.values() for names in scenarios.values() for n in names]
 
-    def environment(self, bootstrap: str, work: pathlib.Path) -> dict[str, str]:
-        conf = work / "test.conf"
+    def environment(self, bootstrap: str, conf: pathlib.Path) -> dict[str, str]:
         conf.write_text(f"bootstrap.servers={bootstrap}\ntest.timeout.multiplier={MULTIPLIER}\n")
         return dict(os.environ) | {
             "RDKAFKA_TEST_CONF": str(conf),
@@ -101,7 +100,9 @@ class Tests:
             process = subprocess.Popen(
                 command,
                 cwd=self.directory,
-                env=self.environment(bootstrap, work) | {"TESTS": number} | ({"SUBTESTS": f"{part}:"} if part else {}),
+                env=self.environment(bootstrap, log.with_suffix(".conf"))
+                | {"TESTS": number}
+                | ({"SUBTESTS": f"{part}:"} if part else {}),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
