@@ -1,17 +1,21 @@
 """The differences that are meant, each as a rule that recognises it and the reason why it stays.
 
-The table is short on purpose: whatever can be as Apache Kafka has it, is. conformance/DIFFERENCES.md is written from it.
+The table is short on purpose: whatever can be as Apache Kafka has it, is. A rule sees both exchanges and one difference
+between them; an answer is excused when each of its differences is. conformance/DIFFERENCES.md is written from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from conformance.differential.comparing import Difference
 from conformance.differential.side import Exchange
+from conformance.differential.wire import Nothing
 
 Excuses = Callable[[Exchange, Exchange, Difference], bool]
+UNKNOWN_SERVER_ERROR = -1
+NOT_BUILT_YET = 15  # COORDINATOR_NOT_AVAILABLE
 
 
 class Meant(NamedTuple):
@@ -23,4 +27,157 @@ class Meant(NamedTuple):
     excuses: Excuses
 
 
-MEANT: tuple[Meant, ...] = ()
+def _hangs(a: Exchange, b: Exchange, _: Difference) -> bool:
+    return a.answer is Nothing.SILENT and not isinstance(b.answer, Nothing)
+
+
+def _stumbles(a: Exchange, b: Exchange, _: Difference) -> bool:
+    return UNKNOWN_SERVER_ERROR in _codes(a.answer) and UNKNOWN_SERVER_ERROR not in _codes(b.answer)
+
+
+def _codes(answer: Any) -> Iterator[int]:
+    """All error codes of an answer."""
+    if isinstance(answer, list):
+        for item in answer:
+            yield from _codes(item)
+    elif hasattr(answer, "__wire__"):
+        for name in answer.__wire__.texts:
+            value = getattr(answer, name)
+            if name == "error_code":
+                yield value
+            else:
+                yield from _codes(value)
+
+
+def _features(a: Exchange, b: Exchange, d: Difference) -> bool:
+    lists = ("api_keys", "supported_features", "finalized_features")
+    return a.api == "api_versions" and d.where.startswith(lists) and (d.b == "absent" or d.where.endswith(".len"))
+
+
+def _coordinators(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "find_coordinator" and NOT_BUILT_YET in _codes(b.answer)
+
+
+def _transactional(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "init_producer_id" and NOT_BUILT_YET in _codes(b.answer)
+
+
+def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
+    of_configs = a.api in ("describe_configs", "create_topics")
+    return of_configs and "config" in d.where and _mentions(a, d, "min.insync.replicas")
+
+
+def _mentions(exchange: Exchange, d: Difference, key: str) -> bool:
+    """Whether the config that a difference is about has this name."""
+    place: Any = exchange.answer
+    for step in d.path.removeprefix(".").split("."):
+        name, _, index = step.partition("[")
+        place = getattr(place, name, None)
+        if index and isinstance(place, list):
+            number = int(index.rstrip("]"))
+            place = place[number] if number < len(place) else None
+        if getattr(place, "name", None) == key:
+            return True
+    return False
+
+
+def _voters(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "describe_quorum" and d.where.startswith("nodes.listeners")
+
+
+def _adds_voters(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "add_raft_voter" and d.where == "error_code" and d.b == 35
+
+
+def _last_topic(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api in ("describe_groups", "delete_groups") and a.what in ("the only topic is gone", "both")
+
+
+def _overflows(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "describe_topic_partitions" and d.where == "next_cursor" and "2147483647" in a.what
+
+
+MEANT: tuple[Meant, ...] = (
+    Meant(
+        "hang",
+        "Produce with null records; AlterConfigs with a resource twice; JoinGroup v0–v3 with a protocol twice",
+        "never answered; some stall the connection",
+        "refused, or served",
+        "a client is not to be left waiting",
+        _hangs,
+    ),
+    Meant(
+        "stumble",
+        "where Kafka says UNKNOWN_SERVER_ERROR: Metadata with neither name nor id, fetch session ids at the end of "
+        "the numbers, IncrementalAlterConfigs with a negative operation, unreadable subscriptions",
+        "UNKNOWN_SERVER_ERROR",
+        "the reason, or an answer",
+        "it is what Kafka says of its own defects",
+        _stumbles,
+    ),
+    Meant(
+        "fewer APIs",
+        "ApiVersions",
+        "all APIs, seven features",
+        "no transactions, KIP-848, share and streams groups, AlterReplicaLogDirs, AlterClientQuotas, "
+        "AlterUserScramCredentials; the feature `metadata.version`",
+        "not built yet",
+        _features,
+    ),
+    Meant(
+        "no such coordinator",
+        "FindCoordinator for transactions and share groups",
+        "a coordinator",
+        "COORDINATOR_NOT_AVAILABLE",
+        "not built yet",
+        _coordinators,
+    ),
+    Meant(
+        "no transactions",
+        "InitProducerId with a transactional id",
+        "a producer id",
+        "COORDINATOR_NOT_AVAILABLE",
+        "not built yet",
+        _transactional,
+    ),
+    Meant(
+        "min.insync.replicas",
+        "DescribeConfigs, CreateTopics: the source of `min.insync.replicas`",
+        "set as the cluster's default by the controller",
+        "a default",
+        "there is no ELR feature that would need it",
+        _replicas,
+    ),
+    Meant(
+        "controller's listener",
+        "DescribeQuorum v2: the address of the voter",
+        "a listener of the controller's own",
+        "the broker's",
+        "there is no second listener",
+        _voters,
+    ),
+    Meant(
+        "no voters to add",
+        "AddRaftVoter",
+        "tries, and says REQUEST_TIMED_OUT",
+        "UNSUPPORTED_VERSION",
+        "the cluster store is no Raft quorum",
+        _adds_voters,
+    ),
+    Meant(
+        "last topic of a group",
+        "DescribeGroups, DeleteGroups after the only topic of a memberless group is gone",
+        "the group stays until the next expiry check",
+        "it goes with its last offset",
+        "the check would do the same minutes later",
+        _last_topic,
+    ),
+    Meant(
+        "cursor overflow",
+        "DescribeTopicPartitions from partition 2147483647",
+        "the next cursor is a negative number",
+        "there is nothing more",
+        "a number overflows",
+        _overflows,
+    ),
+)

@@ -158,6 +158,11 @@ class Pair:
                 if answer and not answer.error_code:
                     break
                 time.sleep(0.05)
+            for _ in range(200):
+                answer = side.tell("init_producer_id", 1, transactional_id=None, transaction_timeout_ms=1000)
+                if answer and not answer.error_code:
+                    break
+                time.sleep(0.05)
             for i in range(60):  # some group of each partition
                 asked = [{"group_id": f"warm-{i}", "topics": None}]
                 for _ in range(200):

@@ -12,7 +12,18 @@ from typing import Any, NamedTuple
 
 from conformance.differential.side import Side, Versions
 
-FAMILIES = ("edges", "hostile", "groups", "group_offsets")
+FAMILIES = (
+    "edges",
+    "hostile",
+    "produce",
+    "fetch",
+    "log_offsets",
+    "groups",
+    "group_offsets",
+    "topics",
+    "configs",
+    "admin",
+)
 
 Make = Callable[[dict[str, Versions]], "Iterator[Script]"]
 _makers: dict[str, list[Make]] = {}

@@ -8,24 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 from conformance.differential.scripts import Script, scripts_of
 from conformance.differential.scripts.members import living
 from conformance.differential.side import Side, Versions
-from conformance.differential.trees import Tree, variations
+from conformance.differential.trees import TEXTS, Tree, variations
 from conformance.differential.wire import BY_NAME
+from kafkawire.api import list_config_resources as list_config_resources_api
+from kafkawire.api import list_groups as list_groups_api
 from kafkawire.keys import request_class
 
 Base = Callable[[Side, int], Tree]
 _BASES: dict[str, Base] = {}
-# Variations that would wait for ever, or undo what other scripts stand on.
-_NEVER = {
+WAIT = 5.0  # a stalled connection costs as much
+# Variations that would wait for ever, that race with a clock, or that undo what other scripts stand on.
+_TIMES = tuple(f"timeout_ms={ms}" for ms in (1, 2))
+_NEVER: dict[str, tuple[str, ...]] = {
     "fetch": ("max_wait_ms=2147483647",),
-    "elect_leaders": ("topic_partitions=null",),
+    "elect_leaders": ("topic_partitions=null", *_TIMES),
     "describe_log_dirs": ("topics=null",),
     "list_partition_reassignments": ("topics=null",),
     "metadata": ("topics=null", "topics=[]"),
     "unregister_broker": ("broker_id=1",),
+    "create_topics": _TIMES,
+    "delete_topics": _TIMES,
+    "create_partitions": _TIMES,
+    "alter_partition_reassignments": _TIMES,
+    "join_group": tuple(f"group_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),  # shared names
+    "init_producer_id": tuple(f"transactional_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),
 }
 
 
@@ -44,14 +55,25 @@ def scripts(served: dict[str, Versions]) -> Iterator[Script]:
 def _bend(api: str, version: int, side: Side) -> None:
     make = _BASES[api]
     cls = request_class(BY_NAME[api].key)
-    side.ask(api, version, "as it should be", **make(side, 0))
+    side.ask(api, version, "as it should be", wait=WAIT, **make(side, 0))
+    side.show(partial(keep_own, side))
     changes = [what for what, _ in variations(cls, make(side, 0), version)]
     for i, what in enumerate(changes, 1):
         if what in _NEVER.get(api, ()):
             continue
         tree = dict(variations(cls, make(side, i), version))[what]
-        if side.ask(api, version, what, wait=1.0, **tree) is None:
+        if side.ask(api, version, what, wait=WAIT, **tree) is None:
             side.drop("a")  # a connection that stalls doesn't get better
+        side.show(partial(keep_own, side))
+
+
+def keep_own(side: Side, answer: Any) -> None:
+    """Lists of all that there is, without what other scripts made."""
+    if isinstance(answer, list_groups_api.Response):
+        answer.groups = [one for one in answer.groups if side.own in one.group_id]
+    elif isinstance(answer, list_config_resources_api.Response):
+        found = answer.config_resources
+        answer.config_resources = [one for one in found if one.resource_type != 2 or side.own in one.resource_name]
 
 
 def valid(side: Side, api: str, version: int) -> bytes:

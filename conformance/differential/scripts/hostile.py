@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from conformance.differential.scripts import Script, script, scripts_of
-from conformance.differential.scripts.edges import valid
+from conformance.differential.scripts.edges import keep_own, valid
 from conformance.differential.side import Side, Versions
 from conformance.differential.wire import BY_NAME
 from kafkawire.headers import is_flexible
@@ -21,7 +21,14 @@ CLIENT = b"\0\3cli"
 HUGE = b"\xff\xff\xff\xff\x07"  # varints: 2147483647, and beyond 32 bits what Kafka reads as −1
 MINUS_ONE = b"\xff\xff\xff\xff\x0f"
 _WAITS = {"fetch", "join_group", "sync_group", "produce", "elect_leaders", "delete_records"}  # may be told to wait
-_MAKES = {"create_topics", "create_partitions", "unregister_broker", "update_features"}  # a changed byte may make much
+_MAKES = {
+    "alter_configs",
+    "incremental_alter_configs",
+    "create_topics",
+    "create_partitions",
+    "unregister_broker",
+    "update_features",
+}  # a changed byte may make much
 
 
 @scripts_of("hostile")
@@ -42,9 +49,11 @@ def _attack(api: str, version: int, side: Side) -> None:
         frames += _lengths(key, version, body)
     for what, frame in frames:
         side.throw(key, version, what, framed(frame))
+        side.show(partial(keep_own, side))
     if api not in _MAKES | _WAITS:
         for n in range(MUTATIONS):
             side.throw(key, version, f"mutation {n}", framed(payload[:start] + _mutated(side, body)))
+            side.show(partial(keep_own, side))
 
 
 def framed(payload: bytes) -> bytes:
