@@ -23,8 +23,9 @@ def make(directory: pathlib.Path) -> pathlib.Path:
     (directory / "bin").mkdir(parents=True, exist_ok=True)
     for name, main in TOOLS.items():
         script = directory / "bin" / name
-        script.write_text(SCRIPT.format(jars=jars, main=main))
-        script.chmod(0o755)
+        if not script.exists():  # others may be running it
+            script.write_text(SCRIPT.format(jars=jars, main=main))
+            script.chmod(0o755)
     libs = directory / "libs"
     if not libs.is_symlink():
         libs.symlink_to(jars)

@@ -95,14 +95,15 @@ class Tests:
         work.mkdir(parents=True, exist_ok=True)
         log = work / f"{number}-{part or scenario}.log"
         command = ["./test-runner", "-p1", "-L", "-s", scenario]
+        environment = self.environment(bootstrap, log.with_suffix(".conf")) | {"TESTS": number}
+        if part:
+            environment["SUBTESTS"] = f"{part}:"
         began = time.monotonic()
         with log.open("wb") as out:
             process = subprocess.Popen(
                 command,
                 cwd=self.directory,
-                env=self.environment(bootstrap, log.with_suffix(".conf"))
-                | {"TESTS": number}
-                | ({"SUBTESTS": f"{part}:"} if part else {}),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
