@@ -48,7 +48,8 @@ def lines(figure: Figure, runs: Runs) -> Iterator[str]:
         if (goal := figure.goals.get(metric)) and both:
             words.append(f"goal {goal} {verdict(goal, both)}")
         yield "  ".join(words)
-    yield f"{figure.name:<28} {noise(ours, theirs)}"
+    if said := noise(ours, theirs):
+        yield f"{figure.name:<28} {said}"
 
 
 def verdict(goal: Goal, found: Spread) -> str:
@@ -59,7 +60,7 @@ def noise(ours: Sequence[Run], theirs: Sequence[Run]) -> str:
     steal = values([*ours, *theirs], "steal")
     words = [f"client {client(ours)}, {client(theirs)} % of a core" if client(ours) != "–" else ""]
     words += [f"steal at most {max(steal):.1f} %" if steal else ""]
-    return "; ".join(filter(None, words)) or "nothing else was watched"
+    return "; ".join(filter(None, words))
 
 
 def client(runs: Sequence[Run]) -> str:
