@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import pathlib
+import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -35,6 +36,7 @@ SEVERAL = {
     "apache-pair": ["apache", "apache-again"],  # judges the scenarios: one Apache Kafka beside another
 }
 MISSING_CLIENTS = "CONFORMANCE_MISSING_CLIENTS"
+SAVE_SECONDS = 30
 counter = itertools.count()
 versions: dict[str, str] = {}
 kept = pytest.StashKey[outcomes.Outcomes]()
@@ -68,6 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.known_args_namespace.pythonwarnings = ["ignore"]
     config.addinivalue_line("markers", "ours: judges only our broker: promises that Apache Kafka doesn't make")
     config.stash[kept] = outcomes.Outcomes()
+    where: pathlib.Path | None = config.getoption("--results")
+    if where is not None and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Keeper(config.stash[kept], where))
 
 
 def pytest_unconfigure() -> None:
@@ -120,20 +125,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.user_properties.append(("scenario", which))
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    reports.append(report)
+class Keeper:
+    """Hears the reports, in the process that gathers those of all workers, and keeps what they say; now and then before
+    the end too, since a matrix takes long and may be broken off."""
 
+    def __init__(self, gathered: outcomes.Outcomes, where: pathlib.Path) -> None:
+        self.gathered, self.where = gathered, where
+        self.saved = time.monotonic()
 
-reports: list[pytest.TestReport] = []  # in the process that gathers those of all workers
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.gathered.hear(report)
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self.pytest_sessionfinish()
 
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    where: pathlib.Path | None = session.config.getoption("--results")
-    if where is not None and not hasattr(session.config, "workerinput"):
-        gathered = session.config.stash[kept]
-        for report in reports:
-            gathered.hear(report)
-        gathered.keep(where)
+    def pytest_sessionfinish(self) -> None:
+        self.gathered.keep(self.where)
+        self.saved = time.monotonic()
 
 
 @pytest.hookimpl(wrapper=True)
