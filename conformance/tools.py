@@ -11,7 +11,7 @@ import pathlib
 import selectors
 import subprocess
 import tempfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from conformance import brokers
 
@@ -82,7 +82,7 @@ class Tools:
         except BaseException:  # its answer must not be taken for the next one's
             self.close()
             raise
-        said = json.loads(line) if line else {"hung": self.last_words(), "out": "", "err": ""}
+        said: dict[str, Any] = json.loads(line) if line else {"hung": self.last_words(), "out": "", "err": ""}
         if "hung" in said:
             self.close()
             raise AssertionError(f"{tool} {' '.join(args)} didn't end:\n{said['out']}{said['err']}\n{said['hung']}")
