@@ -86,15 +86,11 @@ def read_varlong(buffer: Sequence[int], position: int) -> tuple[int, int]:
 
 
 def skip_tags(buffer: Sequence[int], position: int, end: int) -> int:
-    """Step over a section of tagged fields none of which is known; tags must ascend."""
+    """Step over a section of tagged fields none of which is known, in whatever order they come."""
     count, position = read_uvarint(buffer, position)
-    last = -1
     for _ in range(count):
-        tag, position = read_uvarint(buffer, position)
+        _, position = read_uvarint(buffer, position)
         size, position = read_uvarint(buffer, position)
-        if tag <= last:
-            raise WireError("tagged fields are out of order")
-        last = tag
         position += size
         if position > end:
             raise WireError("a tagged field reaches beyond the end")

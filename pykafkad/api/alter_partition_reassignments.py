@@ -10,13 +10,15 @@ from kafkawire.api.alter_partition_reassignments import ReassignablePartitionRes
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation
-from pykafkad.api.operations import may_on_cluster
+from pykafkad.api.operations import may_on_cluster, too_late
 from pykafkad.cluster.image import ClusterImage
 from pykafkad.errors import Refused
 from pykafkad.state.placement import refuse_replicas
 
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
+
+_LATE = Refused(ErrorCode.REQUEST_TIMED_OUT)
 
 
 @handles(alter_partition_reassignments.Request)
@@ -27,10 +29,15 @@ def handle(call: Call, request: alter_partition_reassignments.Request) -> alter_
     response = alter_partition_reassignments.Response(
         error_message=None, allow_replication_factor_change=request.allow_replication_factor_change
     )
+    if not request.topics:
+        response.error_message = ""
+    late = too_late(request.timeout_ms)
+    if late:
+        response.error_code = ErrorCode.REQUEST_TIMED_OUT
     for topic in request.topics:
         answers = []
         for one in topic.partitions:
-            refused = _refuse(
+            refused = _LATE if late else _refuse(
                 call.node.image,
                 topic.name,
                 one.partition_index,

@@ -14,4 +14,17 @@ if TYPE_CHECKING:
 
 @handles(create_delegation_token.Request)
 def handle(call: Call, request: create_delegation_token.Request) -> create_delegation_token.Response:
-    return create_delegation_token.Response(error_code=refusal(call))
+    asking, _, who = call.peer.principal.partition(":")
+    kind, name = asking, who
+    if request.owner_principal_name:
+        kind, name = request.owner_principal_type or "", request.owner_principal_name
+    return create_delegation_token.Response(
+        error_code=refusal(call),
+        principal_type=kind,
+        principal_name=name,
+        token_requester_principal_type=asking if call.version >= 3 else "",
+        token_requester_principal_name=who if call.version >= 3 else "",
+        issue_timestamp_ms=-1,
+        expiry_timestamp_ms=-1,
+        max_timestamp_ms=-1,
+    )

@@ -12,7 +12,7 @@ from kafkawire.api.create_topics import CreatableTopicConfigs, CreatableTopicRes
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation, ResourceType
-from pykafkad.api.operations import may_on_cluster
+from pykafkad.api.operations import may_on_cluster, too_late
 from pykafkad.cluster.image import TopicImage
 from pykafkad.errors import Refused
 from pykafkad.runtime import config_view
@@ -20,6 +20,8 @@ from pykafkad.runtime.topic_rules import NewTopic
 
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
+
+_LATE = Refused(ErrorCode.REQUEST_TIMED_OUT)
 
 
 @handles(create_topics.Request)
@@ -34,7 +36,9 @@ async def handle(call: Call, request: create_topics.Request) -> create_topics.Re
             wanted.append(_new_topic(topic))
         else:
             outcome[topic.name] = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED, "Authorization failed.")
-    if wanted:
+    if wanted and too_late(request.timeout_ms):
+        outcome.update({topic.name: _LATE for topic in wanted})
+    elif wanted:
         outcome.update(await call.node.admin.create_topics(wanted, validate_only=request.validate_only))
     shown = _shown(call, create_topics.CreatableTopic()) if len(outcome) > 1 and call.version >= 5 else None
     results = [_result(call, name, asked[name], answer, shown) for name, answer in outcome.items()]
@@ -60,9 +64,8 @@ def _result(
 ) -> CreatableTopicResult:
     """``shown`` are the configs of a topic without overrides, described once for many."""
     if isinstance(answer, Refused):
-        return CreatableTopicResult(
-            name=name, error_code=answer.code, error_message=answer.detail or answer.code.message, configs=[]
-        )
+        message = None if answer is _LATE else answer.detail or answer.code.message
+        return CreatableTopicResult(name=name, error_code=answer.code, error_message=message, configs=[])
     result = CreatableTopicResult(name=name, topic_id=answer.id, error_message=None)
     if call.version < 5:
         return result

@@ -10,6 +10,7 @@ from kafkawire.api import delete_records
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
+from pykafkad.api.merging import merged
 from pykafkad.errors import Refused
 
 _NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
@@ -20,17 +21,17 @@ _UNKNOWN = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 @handles(delete_records.Request)
 def handle(call: Call, request: delete_records.Request) -> delete_records.Response:
     topics = []
-    for topic in request.topics:
+    for name, partitions in merged((topic.name, topic.partitions) for topic in request.topics).items():
         answers = []
-        for asked in topic.partitions:
-            mark = _delete(call, topic.name, asked.partition_index, asked.offset)
+        for asked in {one.partition_index: one for one in partitions}.values():  # named twice: the last one counts
+            mark = _delete(call, name, asked.partition_index, asked.offset)
             answer = delete_records.PartitionResult(partition_index=asked.partition_index)
             if isinstance(mark, Refused):
                 answer.low_watermark, answer.error_code = -1, int(mark.code)
             else:
                 answer.low_watermark = mark
             answers.append(answer)
-        topics.append(delete_records.TopicResult(name=topic.name, partitions=answers))
+        topics.append(delete_records.TopicResult(name=name, partitions=answers))
     return delete_records.Response(topics=topics)
 
 

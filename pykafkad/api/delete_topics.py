@@ -10,7 +10,7 @@ from kafkawire.api.delete_topics import DeletableTopicResult, DeleteTopicState
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation, ResourceType
-from pykafkad.api.operations import may_on_cluster
+from pykafkad.api.operations import may_on_cluster, too_late
 from pykafkad.model import ZERO_UUID
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
     if not call.node.config.delete_topic_enable:
         code = ErrorCode.TOPIC_DELETION_DISABLED if call.version >= 3 else ErrorCode.INVALID_REQUEST
         return delete_topics.Response(responses=[_answer(one.name, one.topic_id, code) for one in topics])
+    if too_late(request.timeout_ms):
+        return delete_topics.Response(responses=[_late(one) for one in topics])
     results: list[DeletableTopicResult] = []
     names: dict[str, bytes] = {}  # to delete -> the id to answer with
     repeated = Counter(one.name if one.name is not None else one.topic_id for one in topics)
@@ -65,7 +67,7 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
                 results.append(_answer(topic.name, topic_id, ErrorCode.TOPIC_AUTHORIZATION_FAILED))
             elif topic.name in names:
                 message = "The provided topic name maps to an ID that was already supplied."
-                results.append(_answer(None, topic_id, ErrorCode.INVALID_REQUEST, message))
+                results.append(_answer(topic.name, topic_id, ErrorCode.INVALID_REQUEST, message))
                 del names[topic.name]
             else:
                 names[topic.name] = topic_id
@@ -75,6 +77,11 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
             code = ErrorCode.NONE if refused is None else refused.code
             results.append(_answer(name, names[name], code, refused.detail if refused else ""))
     return delete_topics.Response(responses=results)
+
+
+def _late(one: DeleteTopicState) -> DeletableTopicResult:
+    code = ErrorCode.REQUEST_TIMED_OUT
+    return DeletableTopicResult(name=one.name, topic_id=one.topic_id, error_code=code, error_message=None)
 
 
 def _answer(name: str | None, topic_id: bytes, code: ErrorCode, message: str = "") -> DeletableTopicResult:

@@ -26,7 +26,7 @@ def handle(call: Call, request: describe_client_quotas.Request) -> describe_clie
     else:
         refused = _refuse(request)
     if refused is None:
-        return describe_client_quotas.Response(error_message=None if call.version == 0 else "")
+        return describe_client_quotas.Response(error_message="")
     message = refused.detail or refused.code.message
     return describe_client_quotas.Response(error_code=refused.code, error_message=message, entries=None)
 
@@ -35,6 +35,10 @@ def _refuse(request: describe_client_quotas.Request) -> Refused | None:
     invalid = ErrorCode.INVALID_REQUEST
     times = Counter(one.entity_type for one in request.components)
     for one in request.components:
+        if not one.entity_type:
+            return Refused(invalid, "Invalid empty entity type.")
+        if one.entity_type not in _ENTITIES:
+            return Refused(ErrorCode.UNSUPPORTED_VERSION, f"Unsupported entity type {one.entity_type}")
         if one.match_type == _EXACT and one.match is None:
             return Refused(invalid, "Request specified MATCH_TYPE_EXACT, but set match string to null.")
         if one.match_type == _DEFAULT and one.match is not None:
@@ -43,12 +47,8 @@ def _refuse(request: describe_client_quotas.Request) -> Refused | None:
             return Refused(invalid, "Request specified MATCH_TYPE_SPECIFIED, but also specified a match string.")
         if one.match_type not in (_EXACT, _DEFAULT, _ANY):
             return Refused(invalid, f"Unknown match type {one.match_type}")
-        if not one.entity_type:
-            return Refused(invalid, "Invalid empty entity type.")
         if times[one.entity_type] > 1:
             return Refused(invalid, f"Entity type {one.entity_type} cannot appear more than once in the filter.")
-        if one.entity_type not in _ENTITIES:
-            return Refused(ErrorCode.UNSUPPORTED_VERSION, f"Unsupported entity type {one.entity_type}")
     if "ip" in times and len(times) > 1:
         return Refused(invalid, "An ip filter component cannot be used together with user or client-id components.")
     return None

@@ -35,7 +35,9 @@ def _partition(call: Call, name: str, index: int) -> PartitionResponse:
         refused = refuse_name(name)
     partition = refused or call.node.partitions.get(name, index)
     if isinstance(partition, Refused):
-        message = partition.detail or partition.code.message
+        message: str | None = partition.detail or partition.code.message
+        if partition.code is ErrorCode.UNKNOWN_TOPIC_OR_PARTITION and call.node.image.topic(name) is not None:
+            message = None  # of a topic's partitions that aren't there, Kafka says no more
         return PartitionResponse(partition_index=index, error_code=partition.code, error_message=message)
     return PartitionResponse(
         partition_index=index,

@@ -43,7 +43,10 @@ def handle(call: Call, request: describe_topic_partitions.Request) -> describe_t
         if topic is None:
             refused = refuse_name(name)
             code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION if refused is None else refused.code
-            response.topics.append(ResponseTopic(error_code=code, name=name, is_internal=is_internal(name)))
+            may = authorised_operations(call, ResourceType.TOPIC, name)  # of a topic that isn't there, too
+            absent = ResponseTopic(error_code=code, name=name, is_internal=is_internal(name))
+            absent.topic_authorized_operations = may
+            response.topics.append(absent)
             continue
         if room == 0:
             response.next_cursor = Cursor(topic_name=name, partition_index=0)

@@ -19,7 +19,7 @@ def handle(call: Call, request: describe_transactions.Request) -> describe_trans
     return describe_transactions.Response(
         transaction_states=[
             TransactionState(transactional_id=one, error_code=_code(call, one))
-            for one in dict.fromkeys(request.transactional_ids)
+            for one in request.transactional_ids
         ]
     )
 

@@ -9,7 +9,7 @@ from kafkawire.api.elect_leaders import PartitionResult, ReplicaElectionResult
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation
-from pykafkad.api.operations import may_on_cluster
+from pykafkad.api.operations import may_on_cluster, too_late
 from pykafkad.cluster.image import ClusterImage
 from pykafkad.errors import Refused
 
@@ -25,9 +25,12 @@ def handle(call: Call, request: elect_leaders.Request) -> elect_leaders.Response
     refused: Refused | None = None
     if not may_on_cluster(call, Operation.ALTER):
         refused = Refused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
-    elif request.election_type not in (_PREFERRED, _UNCLEAN):
+    elif request.election_type not in (_PREFERRED, _UNCLEAN) and request.topic_partitions != []:
         refused = Refused(ErrorCode.INVALID_REQUEST, f"Unknown election type {request.election_type}")
     response = elect_leaders.Response()
+    late = refused is None and too_late(request.timeout_ms)
+    if late:
+        refused = Refused(ErrorCode.REQUEST_TIMED_OUT)
     if refused is not None and call.version >= 1:
         response.error_code = refused.code
     if request.topic_partitions is None:
@@ -38,7 +41,7 @@ def handle(call: Call, request: elect_leaders.Request) -> elect_leaders.Response
         results = []
         for index in topic.partitions:
             answer = refused or _elect(image, topic.topic, index, request.election_type)
-            message = answer.detail or answer.code.message
+            message = None if late else answer.detail or answer.code.message
             results.append(PartitionResult(partition_id=index, error_code=answer.code, error_message=message))
         response.replica_election_results.append(ReplicaElectionResult(topic=topic.topic, partition_result=results))
     return response

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 @handles(expire_delegation_token.Request)
 def handle(call: Call, request: expire_delegation_token.Request) -> expire_delegation_token.Response:
-    return expire_delegation_token.Response(error_code=refusal(call))
+    return expire_delegation_token.Response(error_code=refusal(call), expiry_timestamp_ms=-1)

@@ -112,6 +112,7 @@ class _Fetch:
         "by_id",
         "call",
         "committed",
+        "consumer",
         "data",
         "denied",
         "max_bytes",
@@ -130,6 +131,7 @@ class _Fetch:
         self.resolved = resolved
         self.wanted: Iterable[Wanted] = resolved.partitions
         self.replica = replica
+        self.consumer = replica < 0 and not denied  # replicas know where the others are
         self.denied = denied
         self.by_id = call.version >= 13
         self.committed = request.isolation_level == _COMMITTED
@@ -198,6 +200,7 @@ class _Fetch:
             if refused is not None:
                 cells.failed_fetches.value += 1
                 self.refuse(wanted, topic, refused, known=True)
+                room = max(room, 0)  # a limit below zero is the first partition's trouble alone
                 continue
             self.partitions.append(partition)
             data = Data(
@@ -270,7 +273,7 @@ class _Fetch:
                 leaders.add(data.current_leader.leader_id)
         if turned and session is not None and len(session.partitions) > 1:
             self._rotate(session, turned)
-        if leaders and self.call.version >= 16:
+        if leaders and self.call.version >= 16 and self.consumer:
             response.node_endpoints = [
                 fetch.NodeEndpoint(node_id=broker, host=host, port=port, rack=rack)
                 for broker, host, port, rack in addresses(self.call, leaders)

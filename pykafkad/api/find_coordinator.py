@@ -6,6 +6,7 @@ answer waits until the topic is there, which takes milliseconds.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ GROUP, TRANSACTION, SHARE = 0, 1, 2
 BATCHES = 4
 SHARE_GROUPS = 6
 NOWHERE = -1
+_TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
 
 
 @handles(Request)
@@ -58,9 +61,20 @@ def _find(call: Call, kind: int, key: str) -> Coordinator:
         return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # transactions aren't built yet
     if not call.authorise(Operation.CLUSTER_ACTION, ResourceType.CLUSTER, "kafka-cluster"):
         return _refused(key, ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
-    if len(key.rsplit(":", 2)) != 3:
+    if not _names_a_share(key):
         return _refused(key, ErrorCode.INVALID_REQUEST)
     return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # nor are share groups
+
+
+def _names_a_share(key: str) -> bool:
+    """Group, topic id, partition."""
+    parts = key.split(":")
+    return (
+        len(parts) == 3
+        and bool(parts[0].strip())
+        and _TOPIC_ID.fullmatch(parts[1]) is not None
+        and _NUMBER.fullmatch(parts[2]) is not None
+    )
 
 
 def _group_coordinator(call: Call, group_id: str) -> Coordinator:

@@ -9,12 +9,14 @@ Without tiered storage "here" is everywhere: −4 is the log's start and −5 an
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from kafkawire.api import list_offsets
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
+from pykafkad.api.merging import merged
 from pykafkad.errors import Refused, StorageFailed
 
 if TYPE_CHECKING:
@@ -38,27 +40,14 @@ Found = tuple[int, int, int]
 
 @handles(list_offsets.Request)
 def handle(call: Call, request: list_offsets.Request) -> list_offsets.Response:
-    seen: set[tuple[str, int]] = set()
-    twice: set[tuple[str, int]] = set()
-    for topic in request.topics:
-        once = []
-        for asked in topic.partitions:
-            key = (topic.name, asked.partition_index)
-            if key in seen:
-                twice.add(key)
-            else:
-                seen.add(key)
-                once.append(asked)
-        topic.partitions = once  # a partition given twice is refused, and told once
-    return list_offsets.Response(
-        topics=[
-            list_offsets.TopicResponse(
-                name=topic.name,
-                partitions=[_answer(call, request, topic.name, asked, twice) for asked in topic.partitions],
-            )
-            for topic in request.topics
-        ]
-    )
+    wanted = merged((topic.name, topic.partitions) for topic in request.topics)
+    topics = []
+    for name, partitions in wanted.items():
+        times = Counter(asked.partition_index for asked in partitions)
+        once = {asked.partition_index: asked for asked in partitions}  # given twice: refused, and told once
+        answers = [_answer(call, request, name, asked, times[asked.partition_index] > 1) for asked in once.values()]
+        topics.append(list_offsets.TopicResponse(name=name, partitions=answers))
+    return list_offsets.Response(topics=topics)
 
 
 def _answer(
@@ -66,7 +55,7 @@ def _answer(
     request: list_offsets.Request,
     topic: str,
     asked: list_offsets.Partition,
-    twice: set[tuple[str, int]],
+    twice: bool,
 ) -> list_offsets.PartitionResponse:
     index, found = asked.partition_index, _look(call, request, topic, asked, twice)
     if isinstance(found, Refused):
@@ -82,11 +71,11 @@ def _look(
     request: list_offsets.Request,
     topic: str,
     asked: list_offsets.Partition,
-    twice: set[tuple[str, int]],
+    twice: bool,
 ) -> Found | Refused:
     if not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, topic):
         return _NOT_ALLOWED
-    if (topic, asked.partition_index) in twice:
+    if twice:
         return _TWICE
     if request.isolation_level not in (0, _COMMITTED):
         return _NO_ISOLATION

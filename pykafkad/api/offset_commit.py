@@ -9,6 +9,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.grouping import Answer, may, may_topic
+from pykafkad.api.merging import refused_first
 from pykafkad.errors import Refused
 from pykafkad.state.groups.bodies import CommitRequest, Committed, NewOffset
 
@@ -27,7 +28,7 @@ def handle(call: Call, request: Request) -> Answer:
     image, by_id = call.node.metadata.image, call.version >= TOPIC_IDS
     new: list[NewOffset] = []
     answers: list[ResponsePartition] = []  # those of ``new``, in its order
-    response = Response()
+    parted: list[tuple[bytes | str, ResponseTopic, ResponseTopic]] = []
     for asked in request.topics:
         topic = image.topic_by_id(asked.topic_id) if by_id else image.topics.get(asked.name)
         name = topic.name if topic is not None else asked.name
@@ -38,20 +39,24 @@ def handle(call: Call, request: Request) -> Answer:
             code = ErrorCode.TOPIC_AUTHORIZATION_FAILED
         elif topic is None:
             code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        partitions = []
+        refused = ResponseTopic(name=asked.name, topic_id=asked.topic_id)
+        passed = ResponseTopic(name=asked.name, topic_id=asked.topic_id)
+        parted.append((asked.topic_id if by_id else asked.name, refused, passed))
         for one in asked.partitions:
             index = one.partition_index
             answer = ResponsePartition(partition_index=index, error_code=code)
-            partitions.append(answer)
             if topic is None or code is not ErrorCode.NONE:
+                refused.partitions.append(answer)
                 continue
             if not 0 <= index < len(topic.partitions):
                 answer.error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                refused.partitions.append(answer)
                 continue
+            passed.partitions.append(answer)
             answers.append(answer)
             metadata = one.committed_metadata or ""
             new.append(NewOffset(name, index, one.committed_offset, one.committed_leader_epoch, metadata, topic.id))
-        response.topics.append(ResponseTopic(name=asked.name, topic_id=asked.topic_id, partitions=partitions))
+    response = Response(topics=refused_first(parted))
     if not new:
         return response
 

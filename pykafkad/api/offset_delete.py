@@ -9,6 +9,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.grouping import Answer, may, may_topic
+from pykafkad.api.merging import refused_first
 from pykafkad.errors import Refused
 from pykafkad.state.groups.bodies import Deleted, WantedOffset
 
@@ -23,26 +24,29 @@ def handle(call: Call, request: Request) -> Answer:
     image = call.node.metadata.image
     wanted: list[WantedOffset] = []
     answers: list[ResponsePartition] = []  # those of ``wanted``, in its order
-    response = Response()
+    parted: list[tuple[str, ResponseTopic, ResponseTopic]] = []
     for asked in request.topics:
         topic = image.topics.get(asked.name)
         if not may_topic(call, Operation.READ, asked.name):
             code = ErrorCode.TOPIC_AUTHORIZATION_FAILED
         else:
             code = ErrorCode.NONE if topic is not None else ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-        partitions = []
+        refused, passed = ResponseTopic(name=asked.name), ResponseTopic(name=asked.name)
+        parted.append((asked.name, refused, passed))
         for one in asked.partitions:
             index = one.partition_index
             answer = ResponsePartition(partition_index=index, error_code=code)
-            partitions.append(answer)
             if topic is None or code is not ErrorCode.NONE:
+                refused.partitions.append(answer)
                 continue
             if not 0 <= index < len(topic.partitions):
                 answer.error_code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+                refused.partitions.append(answer)
                 continue
+            passed.partitions.append(answer)
             answers.append(answer)
             wanted.append(WantedOffset(asked.name, index))
-        response.topics.append(ResponseTopic(name=asked.name, partitions=partitions))
+    response = Response(topics=refused_first(parted))
 
     def respond(body: Any) -> Response:
         if isinstance(body, Refused):

@@ -27,5 +27,10 @@ def authorised_operations(call: Call, resource_type: ResourceType, name: str) ->
     )
 
 
+def too_late(timeout_ms: int) -> bool:
+    """Kafka's controller doesn't begin with what has no time left; clients that name no time get REQUEST_TIMED_OUT."""
+    return timeout_ms <= 0
+
+
 def may_on_cluster(call: Call, operation: Operation) -> bool:
     return call.authorise(operation, ResourceType.CLUSTER, CLUSTER_NAME)

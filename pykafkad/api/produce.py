@@ -109,7 +109,10 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
     responses = []
     waiting: list[tuple[PartitionResponse, Partition, int]] | None = None
     failed = False
-    for topic in request.topic_data:
+    topics = request.topic_data
+    if len(topics) != 1 or not topics[0].partition_data:
+        topics = _once(topics, by_id)
+    for topic in topics:
         name = topic.name
         if by_id:
             name = node.image.topic_names.get(topic.topic_id, "")
@@ -164,6 +167,17 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
         return response
     call.let_next()
     return _Settling(response, waiting, acks, request.timeout_ms).future
+
+
+def _once(topics: list[produce.TopicProduceData], by_id: bool) -> list[produce.TopicProduceData]:
+    """As Kafka sees them: a topic that is named twice is one, and a topic without partitions is none."""
+    found: dict[str | bytes, produce.TopicProduceData] = {}
+    for topic in topics:
+        if topic.partition_data:
+            first = found.setdefault(topic.topic_id if by_id else topic.name, topic)
+            if first is not topic:
+                first.partition_data = first.partition_data + topic.partition_data
+    return list(found.values())
 
 
 def _refused_whole(call: Call, request: produce.Request) -> Refused | None:

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 @handles(renew_delegation_token.Request)
 def handle(call: Call, request: renew_delegation_token.Request) -> renew_delegation_token.Response:
-    return renew_delegation_token.Response(error_code=refusal(call))
+    return renew_delegation_token.Response(error_code=refusal(call), expiry_timestamp_ms=-1)

@@ -65,6 +65,8 @@ def refuse_topic_value(key: str, text: str) -> str | None:
     setting = TopicConfig.SETTINGS.get(key)
     if setting is None or setting.internal:
         return f"Unknown topic config name: {key}"
+    if key == "remote.storage.enable" and text.strip().lower() == "true":
+        return "There is no tiered storage here, so a topic can't have any."
     return refuse_value(setting, text)
 
 

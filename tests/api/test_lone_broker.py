@@ -266,17 +266,24 @@ def test_acls_need_an_authorizer(tmp_path: Path) -> None:
     def created(response: Any, broker: Control) -> None:
         assert [name(one.error_code) for one in response.results] == ["SECURITY_DISABLED"] * 2
 
-    ask(tmp_path, create_acls.Request(creations=[create_acls.AclCreation()] * 2), created)
+    wanted = create_acls.AclCreation(resource_type=2, operation=3, permission_type=3)
+    ask(tmp_path, create_acls.Request(creations=[wanted] * 2), created)
 
     def deleted(response: Any, broker: Control) -> None:
         assert [name(one.error_code) for one in response.filter_results] == ["SECURITY_DISABLED"] * 2
 
-    ask(tmp_path, delete_acls.Request(filters=[delete_acls.Filter()] * 2), deleted)
+    meant = delete_acls.Filter(resource_type_filter=2, pattern_type_filter=3, operation=3, permission_type=3)
+    ask(tmp_path, delete_acls.Request(filters=[meant] * 2), deleted)
 
 
 def test_acl_filters_of_unknown_kind_end_the_connection(tmp_path: Path) -> None:
-    with pytest.raises(WireError):
-        ask(tmp_path, describe_acls.Request(), lambda response, broker: None)
+    for request in (
+        describe_acls.Request(),
+        create_acls.Request(creations=[create_acls.AclCreation()]),
+        delete_acls.Request(filters=[delete_acls.Filter()]),
+    ):
+        with pytest.raises(WireError):
+            ask(tmp_path, request, lambda response, broker: None)
 
 
 def test_scram_users(tmp_path: Path) -> None:

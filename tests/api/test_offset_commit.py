@@ -21,9 +21,27 @@ def test_by_name(version: int) -> None:
         broker = GroupBroker(offsets=1, t=2)
         request = commit_request("g", ("t", 0, 5), ("t", 1, 6), ("t", 2, 7), ("none", 0, 1))
         response = await broker.call(request, version)
-        assert codes_of(response) == [0, 0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]
+        unknown = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        assert [one.partition_index for one in response.topics[0].partitions] == [2, 0, 1]  # refused first, as in Kafka
+        assert codes_of(response) == [unknown, 0, 0, unknown]
         assert await offsets_of(broker, "g") == {("t", 0): 5, ("t", 1): 6}
         assert codec.encode(response, version)
+
+    run(main())
+
+
+def test_topics_named_twice_are_answered_once_and_without_partitions_not_at_all() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=2)
+        request = commit_request("g", ("t", 0, 5))
+        again = offset_commit.RequestPartition(partition_index=1, committed_offset=6)
+        request.topics += [
+            offset_commit.RequestTopic(name="t", partitions=[again]),
+            offset_commit.RequestTopic(name="t", partitions=[]),
+            offset_commit.RequestTopic(name="none", partitions=[]),
+        ]
+        response = await broker.call(request, 9)
+        assert [(topic.name, len(topic.partitions)) for topic in response.topics] == [("t", 2)]
 
     run(main())
 
@@ -40,8 +58,8 @@ def test_by_id() -> None:
             ],
         )
         response = await broker.call(request, 10)
-        assert codes_of(response) == [0, ErrorCode.UNKNOWN_TOPIC_ID]
-        assert [topic.topic_id for topic in response.topics] == [topic_id("t"), b"?" * 16]
+        assert codes_of(response) == [ErrorCode.UNKNOWN_TOPIC_ID, 0]
+        assert [topic.topic_id for topic in response.topics] == [b"?" * 16, topic_id("t")]
         assert await offsets_of(broker, "g") == {("t", 0): 5}
 
     run(main())
@@ -103,7 +121,7 @@ def test_rights(monkeypatch: pytest.MonkeyPatch) -> None:
             ErrorCode.GROUP_AUTHORIZATION_FAILED
         ]
         mixed = await broker.call(commit_request("h", ("t", 0, 1), ("u", 0, 1), ("none", 0, 1)), 9)
-        assert codes_of(mixed) == [0, ErrorCode.TOPIC_AUTHORIZATION_FAILED, ErrorCode.TOPIC_AUTHORIZATION_FAILED]
+        assert codes_of(mixed) == [ErrorCode.TOPIC_AUTHORIZATION_FAILED, ErrorCode.TOPIC_AUTHORIZATION_FAILED, 0]
 
     run(main())
 

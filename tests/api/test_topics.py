@@ -85,9 +85,10 @@ def test_delete_by_name(tmp_path: Path, version: int) -> None:
     async def scenario(broker: Control) -> None:
         await broker.admin.create_topics([NewTopic("a"), NewTopic("b")])
         if version >= 6:
-            request = delete_topics.Request(topics=[DeleteTopicState(name=name) for name in ("a", "none")])
+            topics = [DeleteTopicState(name=name) for name in ("a", "none")]
+            request = delete_topics.Request(topics=topics, timeout_ms=1)
         else:
-            request = delete_topics.Request(topic_names=["a", "none"])
+            request = delete_topics.Request(topic_names=["a", "none"], timeout_ms=1)
         response = await broker.ask(request, version, key=DELETE)
         assert {one.name: ErrorCode(one.error_code).name for one in response.responses} == {
             "a": "NONE",
@@ -110,7 +111,7 @@ def test_delete_by_id_and_what_cannot_be_meant(tmp_path: Path) -> None:
             DeleteTopicState(name="twice"),
             DeleteTopicState(name="twice"),
         ]
-        response = await broker.ask(delete_topics.Request(topics=topics), 6, key=DELETE)
+        response = await broker.ask(delete_topics.Request(topics=topics, timeout_ms=1), 6, key=DELETE)
         found = [(one.name, one.topic_id, ErrorCode(one.error_code).name) for one in response.responses]
         assert sorted(found, key=str) == sorted(
             [
@@ -139,7 +140,7 @@ def test_delete_without_the_right(tmp_path: Path) -> None:
             DeleteTopicState(name="none"),
             DeleteTopicState(name=None, topic_id=broker.image.topics["b"].id),
         ]
-        response = await broker.ask(delete_topics.Request(topics=topics), 6, key=DELETE)
+        response = await broker.ask(delete_topics.Request(topics=topics, timeout_ms=1), 6, key=DELETE)
         assert [(one.name, one.error_code) for one in response.responses] == [("a", 29), ("none", 29), (None, 29)]
         assert sorted(broker.image.topics) == ["a", "b"]
 
@@ -156,6 +157,20 @@ def test_delete_turned_off(tmp_path: Path, version: int, code: str) -> None:
     play(tmp_path, scenario, delete_topic_enable="false")
 
 
+@pytest.mark.parametrize("timeout_ms", [0, -1])
+def test_no_time_to_change_anything(tmp_path: Path, timeout_ms: int) -> None:
+    async def scenario(broker: Control) -> None:
+        await broker.admin.create_topics([NewTopic("a")])
+        wanted = create_partitions.Topic(name="a", count=3, assignments=None)
+        grown = await broker.ask(create_partitions.Request(topics=[wanted], timeout_ms=timeout_ms), 3, key=GROW)
+        gone = await broker.ask(delete_topics.Request(topic_names=["a"], timeout_ms=timeout_ms), 5, key=DELETE)
+        codes = [one.error_code for one in (*grown.results, *gone.responses)]
+        assert codes == [ErrorCode.REQUEST_TIMED_OUT] * 2
+        assert len(broker.image.topics["a"].partitions) == 1
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("version", range(4))
 def test_grow(tmp_path: Path, version: int) -> None:
     async def scenario(broker: Control) -> None:
@@ -169,14 +184,15 @@ def test_grow(tmp_path: Path, version: int) -> None:
                 create_partitions.Topic(name="none", count=3, assignments=None),
                 create_partitions.Topic(name="d", count=3, assignments=None),
                 create_partitions.Topic(name="d", count=4, assignments=None),
-            ]
+            ],
+            timeout_ms=1,
         )
         response = await broker.ask(request, version, key=GROW)
         assert {one.name: (ErrorCode(one.error_code).name, one.error_message is None) for one in response.results} == {
             "a": ("NONE", True),
             "b": ("NONE", True),
             "c": ("TOPIC_AUTHORIZATION_FAILED", False),
-            "none": ("UNKNOWN_TOPIC_OR_PARTITION", False),
+            "none": ("UNKNOWN_TOPIC_OR_PARTITION", True),
             "d": ("INVALID_REQUEST", False),
         }
         assert [len(broker.image.topics[name].partitions) for name in "abc"] == [3, 2, 1]

@@ -48,7 +48,7 @@ def test_every_cut_is_refused(kind: Kind) -> None:
     [
         (delete_groups.Request, 1, b"\x7f\xff\xff\xff"),
         (delete_groups.Request, 2, b"\xff\xff\xff\xff\x0f"),
-        (metadata.Request, 12, b"\xff\xff\xff\xff\x0f\0\0\0"),
+        (metadata.Request, 12, b"\xff\xff\xff\xff\x07\0\0\0"),
         (offset_commit.Request, 7, b"\0\0\0\0\0\0\0\0\xff\xff\x7f\xff\xff\xff"),
         (offset_commit.Request, 9, b"\x01\0\0\0\0\x01\0\xff\xff\xff\xff\x0f"),
         (produce.Request, 9, b"\0\0\1\0\0\0\0\2\2t\2\0\0\0\0\xff\xff\xff\xff\x0f"),
@@ -74,9 +74,13 @@ def test_null_where_there_is_none() -> None:
             codec.decode(delete_groups.Request, version, data)
 
 
-def test_text_that_is_no_utf8() -> None:
-    with pytest.raises(WireError):
-        codec.decode(delete_groups.Request, 2, b"\2\3\xff\xfe\0")
+def test_any_negative_length_is_null_where_null_may_stand() -> None:
+    for version, data in ((4, b"\xff\xff\xff\xff\0"), (4, b"\x80\0\0\0\0"), (9, b"\xff\xff\xff\xff\x0f\0\0\0\0")):
+        assert codec.decode(metadata.Request, version, data).topics is None
+
+
+def test_text_that_is_no_utf8_is_read_as_java_reads_it() -> None:
+    assert codec.decode(delete_groups.Request, 2, b"\2\4a\xff\xfe\0").groups_names == ["a\ufffd\ufffd"]
 
 
 class TestTags:
@@ -85,12 +89,12 @@ class TestTags:
     EMPTY = b"\1"
 
     def test_unknown_ones_are_skipped(self) -> None:
-        data = self.EMPTY + b"\2" + b"\x05\3abc" + b"\x88\1\0"
-        assert codec.decode(delete_groups.Request, 2, data) == delete_groups.Request()
+        for tags in (b"\2\x05\3abc\x88\1\0", b"\2\5\0\5\0", b"\2\5\0\4\0"):
+            assert codec.decode(delete_groups.Request, 2, self.EMPTY + tags) == delete_groups.Request()
 
     @pytest.mark.parametrize(
         "tags",
-        [b"\2\5\0\5\0", b"\2\5\0\4\0", b"\1\5\7abc", b"\1\5\xff\xff\xff\xff\x0f", b"\1", b"\xff\xff\xff\xff\x0f"],
+        [b"\1\5\7abc", b"\1\5\xff\xff\xff\xff\x0f", b"\1", b"\xff\xff\xff\xff\x0f"],
     )
     def test_bad_ones_are_refused(self, tags: bytes) -> None:
         with pytest.raises(WireError):
@@ -101,7 +105,7 @@ class TestTags:
         data = bytes(codec.encode(request, 12)[0])  # type: ignore[arg-type]
         assert data.endswith(b"\1\0\4\4abc")
         assert codec.decode(fetch.Request, 12, data) == request
-        for wrong in (b"\1\0\5\4abc\0", b"\1\0\3\4abc", b"\2\0\4\4abc\0\4\4abc"):
+        for wrong in (b"\1\0\5\4abc\0", b"\1\0\3\4abc"):
             with pytest.raises(WireError):
                 codec.decode(fetch.Request, 12, data[:-7] + wrong)
 

@@ -20,6 +20,7 @@ from kafkawire.compiler.source import Source, array_structs
 from kafkawire.errors import TrailingBytes, WireError
 
 LONGEST_STRING = 32767
+_LONGEST = 0x80000000  # one more than the largest length
 
 
 def write_decoder(cls: type[Any], version: int) -> Source:
@@ -108,16 +109,12 @@ class _Decoder:
             if not tagged:
                 source.line("p = skip_tags(buffer, p - 1, end)")
                 return
-            count, last, stop = source.fresh("tags"), source.fresh("last"), source.fresh("tag_end")
+            count, stop = source.fresh("tags"), source.fresh("tag_end")
             number = source.fresh("tag")
             source.line(f"{count}, p = read_uvarint(buffer, p - 1)")
-            source.line(f"{last} = -1")
             with source.block(f"for {number} in range({count}):"):
                 source.line(f"{number}, p = read_uvarint(buffer, p)")
                 source.line("n, p = read_uvarint(buffer, p)")
-                with source.block(f"if {number} <= {last}:"):
-                    source.line(self.fail("tagged fields are out of order"))
-                source.line(f"{last} = {number}")
                 source.line(f"{stop} = p + n")
                 with source.block(f"if {stop} > end:"):
                     source.line(self.fail("a tagged field reaches beyond the end"))
@@ -173,7 +170,7 @@ class _Decoder:
         with source.block("if n > 127:"):
             source.line("n, p = longer_uvarint(buffer, p, n)")
             if longest is not None:
-                with source.block(f"if n > {longest + 1}:"):
+                with source.block(f"if {longest + 1} < n <= {_LONGEST}:"):
                     source.line(self.fail("a string is too long"))
 
     @contextmanager
@@ -185,14 +182,9 @@ class _Decoder:
                 source.line(self.fail("null"))
             yield
             return
-        if self.flexible:
-            with source.block("if not n:"):
-                source.line(f"{target} = None")
-        else:
-            with source.block("if n < 0:"):
-                with source.block("if n != -1:"):
-                    source.line(self.fail("negative length"))
-                source.line(f"{target} = None")
+        # Any negative length is null to Kafka; in flexible versions, one that doesn't fit into 31 bits.
+        with source.block(f"if not 0 < n <= {_LONGEST}:" if self.flexible else "if n < 0:"):
+            source.line(f"{target} = None")
         with source.block("else:"):
             yield
 
@@ -207,7 +199,9 @@ class _Decoder:
             with source.block("if stop > end:"):
                 source.line(self.fail("longer than what is left"))
             if name == "String":
-                text = "str(buffer[p:stop], 'utf-8')" if self.view else "buffer[p:stop].decode()"
+                # What is no UTF-8 is read as Java reads it.
+                bytes_, how = "buffer[p:stop]", "'utf-8', 'replace'"
+                text = f"str({bytes_}, {how})" if self.view else f"{bytes_}.decode({how})"
             elif name == "Bytes":
                 text = "bytes(buffer[p:stop])" if self.view else "buffer[p:stop]"
             else:

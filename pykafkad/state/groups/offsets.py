@@ -12,7 +12,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.model import ZERO_UUID
 from pykafkad.state.decisions import Write
 from pykafkad.state.groups.bodies import CommitRequest, FetchedOffset, WantedOffset
-from pykafkad.state.groups.stored import NEVER, OffsetCommitValue, offset_record, offset_tombstone
+from pykafkad.state.groups.stored import LAST_MOMENT, NEVER, OffsetCommitValue, offset_record, offset_tombstone
 
 ByPartition = dict[tuple[str, int], OffsetCommitValue]
 _NONE: ByPartition = {}
@@ -47,7 +47,7 @@ class Offsets:
         self, request: CommitRequest, now: int, max_bytes: int
     ) -> tuple[tuple[Write, ...], tuple[ErrorCode, ...]]:
         group_id, retention_ms = request.group_id, request.retention_ms
-        expires = now + retention_ms if retention_ms >= 0 else NEVER
+        expires = min(now + retention_ms, LAST_MOMENT) if retention_ms >= 0 else NEVER
         records: list[Write] = []
         codes: list[ErrorCode] = []
         for offset in request.offsets:

@@ -5,6 +5,7 @@ Dicts keep the order of arrival everywhere: the oldest member leads, and the sam
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field, replace
 
 from kafkawire.errors import ErrorCode
@@ -34,6 +35,14 @@ class Member:
 
     def vote(self, candidates: dict[str, None]) -> str:
         return next(name for name, _ in self.protocols if name in candidates)
+
+
+def _bucket(name: str) -> int:
+    """Where a text stands in a hash table of 16 places: Kafka counts the votes in one, and takes the first of many."""
+    number = 0
+    for unit in struct.iter_unpack("<H", name.encode("utf-16-le", "surrogatepass")):
+        number = (31 * number + unit[0]) & 0xFFFFFFFF
+    return (number ^ number >> 16) & 15
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,13 +108,13 @@ class Roster:
         return any(name in common for name, _ in protocols)
 
     def choose_protocol(self) -> str:
-        """Each member votes for its first protocol that all know; the earliest vote wins a draw."""
+        """Each member votes for its first protocol that all know; a draw ends as in a small hash table of Java's."""
         candidates = self._common()
         votes: dict[str, int] = {}
         for member in self.members.values():
             choice = member.vote(candidates)
             votes[choice] = votes.get(choice, 0) + 1
-        return max(votes, key=votes.__getitem__)
+        return max(sorted(votes, key=_bucket), key=votes.__getitem__)
 
     def rebalance_timeout_ms(self) -> int:
         return max((member.rebalance_timeout_ms for member in self.members.values()), default=0)

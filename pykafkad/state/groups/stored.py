@@ -19,8 +19,10 @@ GROUP_VERSION = 3  # what Kafka 4.3 writes; all versions are read
 OFFSET_VERSION = 4
 OFFSET_WITH_EXPIRY_VERSION = 1
 NEVER = -1
+LAST_MOMENT = (1 << 63) - 1
 
 __all__ = [
+    "LAST_MOMENT",
     "NEVER",
     "GroupMetadataKey",
     "GroupMetadataValue",
