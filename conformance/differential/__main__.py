@@ -8,6 +8,7 @@ import pathlib
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 from conformance import brokers
 from conformance.differential import report
@@ -25,10 +26,10 @@ def served() -> dict[str, Versions]:
 
 
 def differential(
-    a: str, b: str, *, only: list[str] | None = None, seed: int = 0, scripts: str = "", quiet: bool = False
+    a: str, b: str, *, only: list[str] | None = None, seed: int = 0, scripts: Sequence[str] = (), quiet: bool = False
 ) -> tuple[Tally, tuple[Meant, ...]]:
     """Run the families against two addresses or kinds of broker (started here and ended again)."""
-    meant = () if a == b else MEANT
+    meant: tuple[Meant, ...] = () if a == b else MEANT
     with contextlib.ExitStack() as stack:
         temporary = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="differential-")))
         addresses = []
@@ -40,7 +41,9 @@ def differential(
                 addresses.append(kind)
         tag = "" if {a, b} <= brokers.KINDS.keys() else f"-{int(time.time()) % 100_000}"  # theirs may have seen runs
         pair = Pair(*addresses, allowed=served(), seed=seed, meant=meant, tag=tag)
-        chosen: list[Script] = [s for s in collect(pair.served, only) if scripts in s.name]
+        chosen: list[Script] = [
+            s for s in collect(pair.served, only) if not scripts or any(part in s.name for part in scripts)
+        ]
         return pair.run(chosen, (lambda *_: None) if quiet else report.progress), meant
 
 
@@ -49,7 +52,7 @@ def main() -> int:
     parser.add_argument("--a", default="apache", help="apache, pykafkad or HOST:PORT of a fresh broker (apache)")
     parser.add_argument("--b", default="pykafkad", help="the same, judged against the first (pykafkad)")
     parser.add_argument("--only", nargs="+", choices=FAMILIES, metavar="FAMILY", help=", ".join(FAMILIES))
-    parser.add_argument("--script", default="", help="only scripts whose name contains this")
+    parser.add_argument("--script", nargs="+", default=(), help="only scripts whose name contains one of these")
     parser.add_argument("--seed", type=int, default=0, help="of the mutations (0)")
     parser.add_argument("--json", type=pathlib.Path, help="where the results go (conformance/results/)")
     parser.add_argument("--show", type=int, default=60, help="how many kinds of differences to print (60)")

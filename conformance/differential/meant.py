@@ -97,6 +97,18 @@ def _overflows(a: Exchange, b: Exchange, d: Difference) -> bool:
     return a.api == "describe_topic_partitions" and d.where == "next_cursor" and "2147483647" in a.what
 
 
+def _insides(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "produce" and (
+        a.what == "max timestamp far ahead" or "that isn't" in a.what or "cut inside" in a.what
+    )
+
+
+def _ids_in_sessions(a: Exchange, b: Exchange, d: Difference) -> bool:
+    codes = {3, 100, 103}  # unknown by name, unknown by id, another id than before
+    in_session = a.api == "fetch" and a.version >= 13 and isinstance(a.request, dict) and a.request["session_id"] > 0
+    return in_session and bool(codes & {*_codes(a.answer)} and codes & {*_codes(b.answer)})
+
+
 MEANT: tuple[Meant, ...] = (
     Meant(
         "hang",
@@ -107,13 +119,21 @@ MEANT: tuple[Meant, ...] = (
         _hangs,
     ),
     Meant(
-        "stumble",
-        "where Kafka says UNKNOWN_SERVER_ERROR: Metadata with neither name nor id, fetch session ids at the end of "
-        "the numbers, IncrementalAlterConfigs with a negative operation, unreadable subscriptions",
-        "UNKNOWN_SERVER_ERROR",
-        "the reason, or an answer",
-        "it is what Kafka says of its own defects",
-        _stumbles,
+        "inside batches",
+        "Produce: a batch with a right checksum whose compressed records can't be read, or whose newest timestamp is "
+        "none of theirs",
+        "UNKNOWN_SERVER_ERROR; goes by the records",
+        "taken as it is; goes by the header",
+        "nothing between socket and disk opens batches: their checksum stands for them",
+        _insides,
+    ),
+    Meant(
+        "ids in sessions",
+        "Fetch by id in a session whose topic was deleted",
+        "UNKNOWN_TOPIC_OR_PARTITION; after re-creation INCONSISTENT_TOPIC_ID",
+        "UNKNOWN_TOPIC_ID for the old id",
+        "a session holds no names; all three make a client refresh its metadata",
+        _ids_in_sessions,
     ),
     Meant(
         "fewer APIs",
@@ -179,5 +199,14 @@ MEANT: tuple[Meant, ...] = (
         "there is nothing more",
         "a number overflows",
         _overflows,
+    ),
+    Meant(
+        "stumble",
+        "where Kafka says UNKNOWN_SERVER_ERROR: Metadata with neither name nor id, fetch session ids at the end of "
+        "the numbers, IncrementalAlterConfigs with a negative operation, unreadable subscriptions",
+        "UNKNOWN_SERVER_ERROR",
+        "the reason, or an answer",
+        "it is what Kafka says of its own defects",
+        _stumbles,
     ),
 )

@@ -85,9 +85,10 @@ def page() -> str:
     rows = "".join(f"| {m.request} | {m.kafka} | {m.ours} | {m.reason} |\n" for m in MEANT)
     return f"""# Where pykafkad answers otherwise than Apache Kafka 4.3.1, on purpose
 
-Written from `conformance/differential/meant.py` by `python -m conformance.differential --page`; the rules there recognise
-each of these when the same frames are sent to both brokers and the decoded answers are compared field by field. Texts of
-error messages differ everywhere and mean the same; clients decide by code.
+Written from `conformance/differential/meant.py` by `python -m conformance.differential --page`; the rules there
+recognise each of these when the same frames are sent to both brokers and the decoded answers are compared field by
+field. Texts of error messages differ everywhere and mean the same; clients decide by code. How often each was met is
+in `conformance/results/differential.json`.
 
 | Request | Apache Kafka | pykafkad | Why |
 |---|---|---|---|

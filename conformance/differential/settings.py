@@ -1,4 +1,4 @@
-"""How both brokers are set up: small limits, so that a script can reach them, and the same values under the same keys."""
+"""How both brokers are set up: small limits, so that a script can reach them, and the same keys and values."""
 
 from __future__ import annotations
 

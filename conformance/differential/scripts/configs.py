@@ -1,4 +1,4 @@
-"""Configs of topics, brokers, groups, clients' metrics: described, set, appended to, subtracted from, deleted, refused."""
+"""Configs of topics, brokers, groups, metrics: described, set, appended to, subtracted from, deleted, refused."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Frames that no client sends: cut, padded, with impossible lengths, unknown versions and tags, or bytes changed at random.
+"""Frames that no client sends: cut, padded, with impossible lengths, unknown versions, bytes changed at random.
 
-They are made from the valid requests of ``edges``. Most deserve a closed connection; some are requests all the same, and
-then their answers count like any other.
+They are made from the valid requests of ``edges``. Most deserve a closed connection; some are requests all the same,
+and then their answers count like any other.
 """
 
 from __future__ import annotations
