@@ -309,9 +309,14 @@ class Dispatcher:
         key, version = _signed(code >> 16), _signed(code & 0xFFFF)
         served = api.RANGES.get(key)
         if served is not None and served.min_version <= version <= served.max_version:
-            handler = api.load(key)
-            assert handler is not None
-            route = self._routes[code] = Route(handler, version, self._metrics)
+            try:
+                handler = api.load(key)
+                assert handler is not None
+                route = self._routes[code] = Route(handler, version, self._metrics)
+            except Exception as error:  # a module that can't be loaded: there is nobody to answer
+                self._defects.say(served.name, "API can't be loaded", api=served.name, exc_info=error)
+                connection.close()
+                return None
             return route
         if (fallback := api.answer_to_any_version(key)) is not None:
             message, version = fallback

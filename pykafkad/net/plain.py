@@ -97,8 +97,8 @@ class Connection:
             self.close()
             return
         if not size:
-            if self.hold & (TURN | SENDING):
-                self.pause()  # it says no more, but what it said before is served first; resume looks here again
+            if self._slots or self.hold & (TURN | SENDING):
+                self.pause()  # it says no more, but what it said before is answered first; resume looks here again
             else:
                 self.close()
             return

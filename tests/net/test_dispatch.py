@@ -208,7 +208,7 @@ def test_a_coroutine_is_a_task_and_its_records_are_its_own(net: Net) -> None:
     assert len(answers(client, 0, 9, produce.Response)) == 1
 
 
-def test_a_future_is_cancelled_when_its_client_goes_and_a_task_is_not(net: Net) -> None:
+def test_a_future_is_cancelled_when_its_connection_is_closed_and_a_task_is_not(net: Net) -> None:
     future: asyncio.Future[Any] = net.real.create_future()
     gate: asyncio.Future[Any] = net.real.create_future()
     done: list[bool] = []
@@ -220,19 +220,30 @@ def test_a_future_is_cancelled_when_its_client_goes_and_a_task_is_not(net: Net) 
 
     net.on(12, lambda call, asked: future)
     net.on(3, slow)
-    first, _ = net.connect()
-    second, _ = net.connect()
+    first, one = net.connect()
+    second, two = net.connect()
     first.send(request(12, 4, heartbeat.Request(group_id="g")))
     second.send(request(3, 4, metadata.Request()))
     net.spin()
     assert net.server.waiting == 2
-    first.close()
-    second.close()
+    one.close()
+    two.close()
     net.spin()
     assert future.cancelled() and not done
     gate.set_result(None)
     net.spin()
     assert done and net.server.waiting == 0 and not net.failures
+
+
+def test_an_api_that_cannot_be_loaded_closes_the_connection(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(key: int) -> None:
+        raise ImportError("half an installation")
+
+    monkeypatch.setattr(api, "load", load)
+    client, connection = net.connect()
+    client.send(request(12, 4, heartbeat.Request(group_id="g")))
+    net.spin()
+    assert connection.closed and [failure["api"] for failure in net.failures] == ["Heartbeat"]
 
 
 def test_no_answer_is_no_answer(net: Net) -> None:

@@ -181,16 +181,31 @@ def test_one_wake_up_serves_only_so_many_and_the_others_have_their_turn(net: Har
     assert received(greedy) == framed(b"g") * (plain.TURN_REQUESTS * 3)
 
 
-def test_a_client_that_leaves_takes_its_requests_with_it(net: Harness) -> None:
+@pytest.mark.parametrize("first", [b"wait", b"wait, next may come"])
+def test_what_a_client_asked_before_it_left_is_still_done(net: Harness, first: bytes) -> None:
     client, connection = net.connect()
-    client.send(framed(b"wait") + framed(b"never"))
+    client.send(framed(first) + framed(b"then"))
     net.loop.turn()
     client.close()
     net.loop.settle()
-    assert connection.closed
+    assert not connection.closed
     net.dispatcher.finish()
-    assert net.dispatcher.seen == [b"wait"]
+    net.loop.settle()
+    assert net.dispatcher.seen == [first, b"then"]
+    assert connection.closed
     assert net.server.waiting == 0 and not net.server.connections and net.server.kept_bytes == 0
+
+
+def test_a_client_that_closes_its_half_behind_a_request_that_waits_hears_all_answers(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"wait") + framed(b"then"))
+    client.shutdown(socket.SHUT_WR)
+    net.loop.settle()
+    assert not connection.closed and received(client) == b""
+    net.dispatcher.finish()
+    net.loop.settle()
+    assert received(client) == framed(b"wait") + framed(b"then")
+    assert connection.closed
 
 
 @pytest.mark.parametrize("count", [1, 10, 65, 300])
