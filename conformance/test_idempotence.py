@@ -92,6 +92,8 @@ def test_lost_answers(client_name: str, kind: str, own_broker: Callable[..., obj
         if i % 100 == 50:
             proxy.lose_answers(1)
         producer.start(topic, Message(b"%d" % i, partition=0), answers.append)
+        if i % 100 == 50:
+            eventually(lambda: proxy.to_lose == 0, "the answer to something is lost", pause=0.005)
         deadline = time.monotonic() + 0.005  # bounded: kcat hears what was answered only when it has more to send
         while len(answers) <= i - 20 and time.monotonic() < deadline:
             time.sleep(0.001)

@@ -56,7 +56,7 @@ class Producer:
                 partition=message.partition,
                 timestamp_ms=message.timestamp,
             )
-        except KafkaError as error:
+        except (KafkaError, ValueError, AssertionError) as error:  # the last two before anything is sent
             done(failed(error))
             return
         future.add_callback(lambda meta: done(Sent(meta.partition, meta.offset)))
