@@ -6,14 +6,13 @@ brokers, in the broker's file, in the table of defaults. Each place where there 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import NamedTuple
 
 from pykafkad.config import Config, GroupConfig, Setting, TopicConfig
 from pykafkad.config.metrics import ClientMetricsConfig
 from pykafkad.config.setting import Settings
-from pykafkad.config.topics import server_value
 from pykafkad.runtime.config_rules import changeable
 
 
@@ -60,9 +59,8 @@ def topic(config: Config, overrides: Mapping[str, str], wanted: Collection[str] 
     shown = []
     for setting in _chosen(TopicConfig, wanted):
         synonyms = _own(setting, overrides, Source.TOPIC)
-        for key in setting.server:
-            synonyms.extend(_broker_synonyms(config, Config.SETTINGS[key]))
-        value = overrides.get(setting.key)
+        synonyms.extend(_chained(config, setting.server))
+        value = overrides[setting.key].strip() if setting.key in overrides else None
         if value is None:
             value = setting.text(getattr(config.topic_defaults, setting.name))
         shown.append(_shown(setting, value, synonyms, read_only=False))
@@ -95,10 +93,8 @@ def broker(config: Config, wanted: Collection[str] = ()) -> list[Shown]:
     shown = []
     for setting in _chosen(Config, wanted):
         chain = next((chain for chain in _FINER_FIRST if chain[0] == setting.key), (setting.key,))
-        synonyms = [one for key in chain for one in _broker_synonyms(config, Config.SETTINGS[key])]
+        synonyms = _chained(config, chain)
         value = setting.text(getattr(config, setting.name))
-        if value is None and synonyms and not setting.sensitive:
-            value = setting.text(server_value(config, synonyms[0].key))
         shown.append(_shown(setting, value, synonyms, not changeable(setting)))
     given = {**config.static, **config.dynamic_default, **config.dynamic_own}
     others = sorted(given.keys() - Config.SETTINGS.keys())
@@ -130,7 +126,16 @@ def _chosen(table: type[Settings], wanted: Collection[str]) -> Iterator[Setting]
 
 
 def _own(setting: Setting, overrides: Mapping[str, str], source: Source) -> list[Synonym]:
-    return [Synonym(setting.key, overrides[setting.key], source)] if setting.key in overrides else []
+    return [Synonym(setting.key, overrides[setting.key].strip(), source)] if setting.key in overrides else []
+
+
+def _chained(config: Config, keys: Sequence[str]) -> list[Synonym]:
+    """Where broker keys that stand for one another have values: whatever was set, but of defaults only the first's."""
+    found: list[Synonym] = []
+    for place, key in enumerate(keys):
+        synonyms = _broker_synonyms(config, Config.SETTINGS[key])
+        found.extend(one for one in synonyms if place == 0 or one.source is not Source.DEFAULT)
+    return found
 
 
 def _broker_synonyms(config: Config, setting: Setting) -> list[Synonym]:

@@ -64,11 +64,10 @@ def test_where_a_topics_value_comes_from(tmp_path: Path) -> None:
             assert (one.read_only, one.is_sensitive, one.config_type, one.documentation) == (False, False, 5, None)
             return one.value, one.config_source, [(s.name, s.value, s.source) for s in one.synonyms]
 
-        hours = ("log.retention.hours", "168", 5)
-        assert await retention() == ("604800000", 5, [hours])
+        assert await retention() == ("604800000", 5, [])
         await alter(broker, BROKER, "", ("log.retention.ms", 0, "777"))
         await alter(broker, BROKER, "1", ("log.retention.ms", 0, "888"))
-        dynamic = [("log.retention.ms", "888", 2), ("log.retention.ms", "777", 3), hours]
+        dynamic = [("log.retention.ms", "888", 2), ("log.retention.ms", "777", 3)]
         assert await retention() == ("888", 2, dynamic)
         await alter(broker, TOPIC, "t", ("retention.ms", 0, "999"))
         assert await retention() == ("999", 1, [("retention.ms", "999", 1), *dynamic])
@@ -90,7 +89,7 @@ def test_the_brokers_file_is_a_source(tmp_path: Path) -> None:
         )
         assert shown == {
             "log.segment.bytes": ("2000000", 4),
-            "log.retention.ms": ("7200000", 4),
+            "log.retention.ms": (None, 4),
             "node.id": ("1", 5),
             "log.dirs": (None, 5),
         }
