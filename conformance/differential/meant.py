@@ -63,8 +63,11 @@ def _transactional(a: Exchange, b: Exchange, d: Difference) -> bool:
 
 
 def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
-    of_configs = a.api in ("describe_configs", "create_topics")
-    return of_configs and "config" in d.where and _mentions(a, d, "min.insync.replicas")
+    if a.api not in ("describe_configs", "create_topics") or "configs" not in d.where:
+        return False
+    alone = "the cluster's default" in a.what or "'' set" in a.what  # there it is one more
+    named = isinstance(d.a, dict) and d.a.get("name") == "min.insync.replicas"
+    return named or (alone and d.where.endswith(".len")) or _mentions(a, d, "min.insync.replicas")
 
 
 def _mentions(exchange: Exchange, d: Difference, key: str) -> bool:

@@ -18,7 +18,7 @@ from conformance.differential.side import Exchange, Side, Versions
 from conformance.differential.wire import BY_NAME, Connection, read_answer
 from kafkawire.keys import request_class
 
-AT_ONCE = 4
+AT_ONCE = 10
 API_VERSIONS = 18
 
 
