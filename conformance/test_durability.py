@@ -59,10 +59,13 @@ def test_restart_keeps_everything(client_name: str, kind: str, own_broker: Start
     again.close()
 
 
-def test_members_outlive_the_broker(client_name: str, kind: str, own_broker: Start, topic: str) -> None:
+def test_members_outlive_the_broker(
+    client_name: str, kind: str, own_broker: Start, topic: str, needs: Callable[[Client, str], None]
+) -> None:
     """A consumer that was polling when the broker went goes on, with its group, when it comes back."""
     broker = own_broker()
     client = make_client(client_name, broker.bootstrap)
+    needs(client, "outliving the broker")
     Arranger(broker.bootstrap).create(topic, 1)
     other = make_client("confluent", broker.bootstrap)
     consumer = client.consumer(f"group-{topic}", [topic], session_ms=30_000)

@@ -28,6 +28,7 @@ CANNOT: dict[str, str] = {
     "null header": "kcat -H name=value has no way to give a header a null value",
     "commit offsets": "kcat commits what it has consumed and nothing else",
     "subscribe early": "kcat ends when a topic isn't there",
+    "outliving the broker": "kcat ends when it reaches no broker",
     "seek": "kcat reads from where it was told to start and moves on",
     "partition in keyed order": "kcat's delivery reports don't say which message they belong to",
 }
