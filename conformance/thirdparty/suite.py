@@ -80,5 +80,6 @@ def run(command: Sequence[str], log: pathlib.Path, cwd: pathlib.Path, timeout: f
 
 
 def shorten(text: str, limit: int = 300) -> str:
-    line = " ".join(text.split())
+    """One line, which says nothing about whose machine it was."""
+    line = " ".join(text.replace(f"{CACHE}/", "").split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
