@@ -16,7 +16,6 @@ import signal
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
 
 from conformance.thirdparty import kafka_home
 from conformance.thirdparty.suite import CACHE, KAFKA_VERSION, Missing, Outcome, once, run, shorten
@@ -171,16 +170,18 @@ def source_version(tree: pathlib.Path) -> str:
     return ".".join(str(int(part, 16)) for part in found.groups())
 
 
-def missing() -> Iterator[str]:
-    for tool, package in [("npm", "npm"), ("cc", "gcc"), ("c++", "g++"), ("make", "make")]:
-        if shutil.which(tool) is None:
-            yield f"{tool} (apt-get install {package})"
+def missing() -> str:
+    packages = {"npm": "npm", "cc": "gcc", "c++": "g++", "make": "make"}
+    lacking = [tool for tool in packages if shutil.which(tool) is None]
+    if not lacking:
+        return ""
+    return f"{', '.join(lacking)} missing (apt-get install {' '.join(packages[tool] for tool in lacking)})"
 
 
 def prepare() -> Tests:
-    """Fetch and build once; what is optional for librdkafka (zstd, OpenSSL) is used where its headers are."""
-    if lacking := ", ".join(missing()):
-        raise Missing(f"librdkafka's tests are left out: {lacking} is missing")
+    """Fetch and build once. What is optional (zstd, OpenSSL; RapidJSON for four of the tests) is used if it is there."""
+    if lacking := missing():
+        raise Missing(f"librdkafka's tests are left out: {lacking}")
     where = CACHE / "librdkafka-tests" / PACKAGE_VERSION
     tree = where / "package/deps/librdkafka"
     with once(where) as mine:
