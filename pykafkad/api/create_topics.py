@@ -82,6 +82,11 @@ def _result(
 def _shown(call: Call, asked: create_topics.CreatableTopic) -> list[CreatableTopicConfigs]:
     overrides = {one.name: one.value for one in asked.configs if one.value is not None}
     return [
-        CreatableTopicConfigs(name=one.key, value=one.value, read_only=one.read_only, config_source=one.source)
+        CreatableTopicConfigs(
+            name=one.key,
+            value=overrides.get(one.key, one.value),
+            read_only=one.read_only,
+            config_source=one.source,
+        )
         for one in config_view.topic(call.node.config, overrides)
     ]

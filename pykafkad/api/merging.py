@@ -25,8 +25,10 @@ def merged(topics: Iterable[tuple[K, list[P]]]) -> dict[K, list[P]]:
 def refused_first(parted: Sequence[tuple[str | bytes, Any, Any]]) -> list[Any]:
     """Answers about topics, of which each comes in two parts (refused at once, passed on): first all that was refused.
 
-    Answers under the same key become one.
+    Answers under the same key become one, unless nothing was refused.
     """
+    if not any(refused.partitions for _, refused, _ in parted):
+        return [passed for _, _, passed in parted if passed.partitions]
     found: dict[str | bytes, Any] = {}
     for answers in ([(key, refused) for key, refused, _ in parted], [(key, passed) for key, _, passed in parted]):
         for key, answer in answers:

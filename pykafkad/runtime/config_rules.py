@@ -143,7 +143,8 @@ def _apply(config: Config, resource_type: int, name: str, result: dict[str, str]
     """One alteration, done to ``result``."""
     setting = settings_of(resource_type).get(one.key)
     if one.op == Op.DELETE:
-        if resource_type == BROKER and (refused := _refuse_broker_key(one.key, setting, name)) is not None:
+        fixed = setting is not None and not changeable(setting)  # was never set here: nothing is deleted
+        if resource_type == BROKER and not fixed and (refused := _refuse_broker_key(one.key, setting, name)):
             return refused
         result.pop(one.key, None)
         return None

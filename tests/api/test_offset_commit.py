@@ -30,7 +30,7 @@ def test_by_name(version: int) -> None:
     run(main())
 
 
-def test_topics_named_twice_are_answered_once_and_without_partitions_not_at_all() -> None:
+def test_topics_named_twice_are_answered_once_beside_refusals_and_without_partitions_not_at_all() -> None:
     async def main() -> None:
         broker = GroupBroker(offsets=1, t=2)
         request = commit_request("g", ("t", 0, 5))
@@ -40,6 +40,9 @@ def test_topics_named_twice_are_answered_once_and_without_partitions_not_at_all(
             offset_commit.RequestTopic(name="t", partitions=[]),
             offset_commit.RequestTopic(name="none", partitions=[]),
         ]
+        response = await broker.call(request, 9)
+        assert [(topic.name, len(topic.partitions)) for topic in response.topics] == [("t", 1), ("t", 1)]
+        again.partition_index = 9
         response = await broker.call(request, 9)
         assert [(topic.name, len(topic.partitions)) for topic in response.topics] == [("t", 2)]
 
