@@ -63,7 +63,7 @@ UNORDERED: dict[tuple[str, str], str] = {
 """(API, path without indexes): why order doesn't count there."""
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_INDEX = re.compile(r"\[\d+\]")
+_INDEX = re.compile(r"\[[^\]]*\]")
 
 
 class Difference(NamedTuple):
@@ -124,12 +124,14 @@ class Comparison:
             yield Difference(path, shown(a), shown(b))
 
     def _lists(self, a: list[Any], b: list[Any], path: str, field: str) -> Iterator[Difference]:
-        if (self.api, _INDEX.sub("", path).removeprefix(".")) in UNORDERED:
+        by_name = (self.api, _INDEX.sub("", path).removeprefix(".")) in UNORDERED
+        if by_name:
             a, b = self._aligned(a, b, path, field)
         if len(a) != len(b):
             yield Difference(f"{path}.len", len(a), len(b))
         for i, (left, right) in enumerate(zip(a, b, strict=False)):
-            yield from self.differences(left, right, f"{path}[{i}]", field)
+            where = getattr(left, "name", None) if by_name else None
+            yield from self.differences(left, right, f"{path}[{where or i}]", field)
         for i in range(min(len(a), len(b)), max(len(a), len(b))):
             left, right = (shown(a[i]) if i < len(a) else "absent"), (shown(b[i]) if i < len(b) else "absent")
             yield Difference(f"{path}[{i}]", left, right)

@@ -158,6 +158,15 @@ class Pair:
                 if answer and not answer.error_code:
                     break
                 time.sleep(0.05)
+            for kind, key in (
+                (1, "warm"),
+                (2, f"warm:{22 * 'A'}:0"),
+            ):  # where there are any
+                for _ in range(40):
+                    answer = side.tell("find_coordinator", 6, coordinator_keys=[key], key_type=kind)
+                    if answer and not answer.coordinators[0].error_code:
+                        break
+                    time.sleep(0.1)
             for _ in range(200):
                 answer = side.tell("init_producer_id", 1, transactional_id=None, transaction_timeout_ms=1000)
                 if answer and not answer.error_code:

@@ -78,7 +78,7 @@ class Side:
             return None
         api, version, what, tree = self._pending[on].pop(0)
         answer = read_answer(BY_NAME[api].key, version, self._connection(on).receive(wait))
-        if answer is Nothing.CLOSED:
+        if isinstance(answer, Nothing):  # an answer that comes later must not be taken for the next one's
             self.drop(on)
         self.exchanges.append(Exchange(api, version, what, tree, answer))
         return None if isinstance(answer, Nothing) else answer

@@ -15,13 +15,17 @@ from conformance.differential.scripts.members import living
 from conformance.differential.side import Side, Versions
 from conformance.differential.trees import TEXTS, Tree, variations
 from conformance.differential.wire import BY_NAME
+from kafkawire.api import describe_log_dirs as describe_log_dirs_api
+from kafkawire.api import elect_leaders as elect_leaders_api
 from kafkawire.api import list_config_resources as list_config_resources_api
 from kafkawire.api import list_groups as list_groups_api
+from kafkawire.api import metadata as metadata_api
 from kafkawire.keys import request_class
 
 Base = Callable[[Side, int], Tree]
 _BASES: dict[str, Base] = {}
-WAIT = 5.0  # a stalled connection costs as much
+MANY = 20  # topics: more than any request here names
+WAIT = 15.0  # a stalled connection costs as much; a busy controller may take long
 # Variations that would wait for ever, that race with a clock, or that undo what other scripts stand on.
 _TIMES = tuple(f"timeout_ms={ms}" for ms in (1, 2))
 _NEVER: dict[str, tuple[str, ...]] = {
@@ -74,6 +78,14 @@ def keep_own(side: Side, answer: Any) -> None:
     elif isinstance(answer, list_config_resources_api.Response):
         found = answer.config_resources
         answer.config_resources = [one for one in found if one.resource_type != 2 or side.own in one.resource_name]
+    elif isinstance(answer, metadata_api.Response) and len(answer.topics) > MANY:
+        answer.topics = [one for one in answer.topics if side.own in (one.name or "")]
+    elif isinstance(answer, describe_log_dirs_api.Response):
+        for place in answer.results:
+            if len(place.topics) > MANY:
+                place.topics = [one for one in place.topics if side.own in one.name]
+    elif isinstance(answer, elect_leaders_api.Response) and len(answer.replica_election_results) > MANY:
+        answer.replica_election_results = [one for one in answer.replica_election_results if side.own in one.topic]
 
 
 def valid(side: Side, api: str, version: int) -> bytes:

@@ -76,7 +76,7 @@ def deletions(side: Side) -> None:
     side.ask("delete_groups", 2, "no name", groups_names=[""])
     side.ask("describe_groups", 6, "none", groups=[])
     for version in range(7):
-        side.ask("describe_groups", version, "unknown", groups=["", "nowhere"])
+        side.ask("describe_groups", version, "unknown", groups=["nowhere", "neverwhere"])
         side.ask("describe_groups", version, "unknown twice", groups=["nowhere", "nowhere"])
     topic, kept = f"{side.own}-goes", f"{side.own}-stays"
     side.topic(topic, 2)
