@@ -179,7 +179,7 @@ def missing() -> str:
 
 
 def prepare() -> Tests:
-    """Fetch and build once. What is optional (zstd, OpenSSL; RapidJSON for four of the tests) is used if it is there."""
+    """Fetch and build once. What is optional (zstd, OpenSSL; RapidJSON for four tests) is used if it is there."""
     if lacking := missing():
         raise Missing(f"librdkafka's tests are left out: {lacking}")
     where = CACHE / "librdkafka-tests" / PACKAGE_VERSION
