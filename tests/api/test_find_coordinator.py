@@ -118,3 +118,24 @@ def test_many_that_come_first_together() -> None:
         assert partition_for("g1", 50) != partition_for("g2", 50)
 
     run(main())
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        (f"g:{'A' * 22}:0", ErrorCode.COORDINATOR_NOT_AVAILABLE),
+        (f"g:{'A' * 22}:-1", ErrorCode.COORDINATOR_NOT_AVAILABLE),
+        (f"g:{'A' * 22}:x", ErrorCode.INVALID_REQUEST),
+        (f":{'A' * 22}:0", ErrorCode.INVALID_REQUEST),
+        ("g:x:0", ErrorCode.INVALID_REQUEST),
+        ("a:b:c:d", ErrorCode.INVALID_REQUEST),
+        ("g", ErrorCode.INVALID_REQUEST),
+    ],
+)
+def test_the_key_of_a_share_is_looked_at(key: str, code: ErrorCode) -> None:
+    async def main() -> None:
+        asked = find_coordinator.Request(key_type=2, coordinator_keys=[key])
+        (answer,) = (await GroupBroker(offsets=1).call(asked, 6)).coordinators
+        assert answer.error_code == code
+
+    run(main())

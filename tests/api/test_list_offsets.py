@@ -155,3 +155,17 @@ def test_errors() -> None:
         assert [answer.error_code for answer in response.topics[0].partitions] == [ErrorCode.INVALID_REQUEST]
 
     run(main())
+
+
+def test_a_topic_named_twice_is_answered_once_and_without_partitions_not_at_all() -> None:
+    async def main() -> None:
+        broker = filled()
+        at_end, unknown = (list_offsets.Partition(partition_index=index, timestamp=-1) for index in (0, 9))
+        named = [("t", [at_end]), ("none", []), ("t", [unknown])]
+        topics = [list_offsets.Topic(name=name, partitions=partitions) for name, partitions in named]
+        response = await broker.answer(list_offsets.Request(replica_id=-1, topics=topics), 11, key=KEY)
+        (topic,) = response.topics
+        codes = {one.partition_index: one.error_code for one in topic.partitions}
+        assert codes == {0: 0, 9: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+
+    run(main())

@@ -139,3 +139,14 @@ def test_nothing_to_commit_needs_no_coordinator() -> None:
         assert codes_of(await broker.call(commit_request("g", ("t", 0, 1)), 9)) == [ErrorCode.NOT_COORDINATOR]
 
     run(main())
+
+
+def test_an_endless_retention() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        request = commit_request("g", ("t", 0, 5))
+        request.retention_time_ms = (1 << 63) - 1
+        assert codes_of(await broker.call(request, 2)) == [0]
+        assert await offsets_of(broker, "g") == {("t", 0): 5}
+
+    run(main())

@@ -151,6 +151,22 @@ def test_a_partition_named_twice_counts_once() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("version", [9, 13])
+def test_a_topic_named_twice_is_answered_once_and_without_partitions_not_at_all(version: int) -> None:
+    async def main() -> None:
+        broker = Broker(t=2, u=1)
+        asked = request(("t", 0, batch(b"a")), ("u", 0, None), version=version)
+        asked.topic_data[1].partition_data = []
+        again = request(("t", 1, batch(b"b")), ("t", 0, batch(b"c", b"d")), version=version)
+        asked.topic_data += again.topic_data
+        response = await broker.answer(asked, version, key=KEY)
+        (topic,) = response.responses
+        assert [(one.index, one.error_code) for one in topic.partition_responses] == [(0, 0), (1, 0)]
+        assert broker.partition("t", 0).log.end_offset == 2  # of a partition, what was said last
+
+    run(main())
+
+
 def test_unknown_topic_ids() -> None:
     async def main() -> None:
         (answer,) = await produced(Broker(t=1), ("u", 0, batch(b"a")), version=13)
