@@ -124,14 +124,14 @@ class Comparison:
             yield Difference(path, shown(a), shown(b))
 
     def _lists(self, a: list[Any], b: list[Any], path: str, field: str) -> Iterator[Difference]:
-        by_name = (self.api, _INDEX.sub("", path).removeprefix(".")) in UNORDERED
-        if by_name:
+        if (self.api, _INDEX.sub("", path).removeprefix(".")) in UNORDERED:
             a, b = self._aligned(a, b, path, field)
         if len(a) != len(b):
             yield Difference(f"{path}.len", len(a), len(b))
         for i, (left, right) in enumerate(zip(a, b, strict=False)):
-            where = getattr(left, "name", None) if by_name else None
-            yield from self.differences(left, right, f"{path}[{where or i}]", field)
+            name = getattr(left, "name", None)
+            where = name if name and name == getattr(right, "name", None) else i
+            yield from self.differences(left, right, f"{path}[{where}]", field)
         for i in range(min(len(a), len(b)), max(len(a), len(b))):
             left, right = (shown(a[i]) if i < len(a) else "absent"), (shown(b[i]) if i < len(b) else "absent")
             yield Difference(f"{path}[{i}]", left, right)
