@@ -90,9 +90,12 @@ def _overflows(a: Exchange, b: Exchange, d: Difference) -> bool:
 
 
 def _insides(a: Exchange, b: Exchange, d: Difference) -> bool:
-    return a.api == "produce" and (
-        a.what == "max timestamp far ahead" or "that isn't" in a.what or "cut inside" in a.what
-    )
+    if a.api == "fetch" and a.what == "read back" and isinstance(d.a, list) and isinstance(d.b, list):
+        own = ("crc", "max_timestamp")  # what Kafka writes anew when it has read the records
+        rest = [[{k: v for k, v in header.items() if k not in own} for header in side] for side in (d.a, d.b)]
+        return rest[0] == rest[1]
+    inside = ("max timestamp far ahead", "that isn't", "cut inside")
+    return a.api == "produce" and any(what in a.what for what in inside)
 
 
 def _ids_in_sessions(a: Exchange, b: Exchange, d: Difference) -> bool:
