@@ -71,6 +71,11 @@ def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
     return named or (alone and d.where.endswith(".len")) or "[min.insync.replicas]" in d.path
 
 
+def _listeners(a: Exchange, b: Exchange, d: Difference) -> bool:
+    keys = ("[listeners]", "[listener.security.protocol.map]")
+    return a.api == "describe_configs" and d.where.endswith("read_only") and any(key in d.path for key in keys)
+
+
 def _voters(a: Exchange, b: Exchange, d: Difference) -> bool:
     return a.api == "describe_quorum" and d.where.startswith("nodes.listeners")
 
@@ -162,6 +167,14 @@ MEANT: tuple[Meant, ...] = (
         "a default",
         "there is no ELR feature that would need it",
         _replicas,
+    ),
+    Meant(
+        "listeners",
+        "DescribeConfigs: `listeners`, `listener.security.protocol.map`",
+        "may be changed while running",
+        "read only",
+        "listeners are opened at the start",
+        _listeners,
     ),
     Meant(
         "controller's listener",
