@@ -24,6 +24,7 @@ func (segmentioClient) cannot() map[string]string {
 		"append time":        "Reader shows the producer's timestamp whatever the topic's timestamp type is",
 		"empty bytes":        "Reader shows empty keys, values and header values as null",
 		"out of range":       "Reader goes to the start from before it, and behind the end it waits for the end to come by",
+		"subscribe early":    "ConsumerGroup looks for partitions when it assigns and again as its watcher starts: never hears of what came between",
 		"metadata errors":    "Client.Metadata looks topics up in a list of those that are there",
 	}
 }
