@@ -21,7 +21,8 @@ def test_produce_to_an_unknown_topic(client: Client, admin: Arranger, topic: str
     assert topic not in admin.topics(), "nobody made it"
 
 
-def test_produce_to_an_unknown_partition(client: Client, admin: Arranger, topic: str) -> None:
+def test_produce_to_an_unknown_partition(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
+    needs(client, "unknown partition")
     admin.create(topic, 1)
     with fails(client, 3):
         produce(client, topic, [Message(b"x", partition=9)], **QUICK)
@@ -142,7 +143,7 @@ def test_a_session_longer_than_allowed(client: Client, admin: Arranger, topic: s
 
 def test_a_fenced_instance(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
     """Of two with one group.instance.id the later stays; the earlier can't commit any more."""
-    needs(client, "static", "commit offsets")
+    needs(client, "static", "commit offsets", "fenced")
     admin.create(topic, 1)
     produce(client, topic, [Message(b"x", partition=0)] * 5)
     group = f"group-{topic}"

@@ -135,7 +135,7 @@ def test_starting_where_an_admin_said(client: Client, admin: Arranger, topic: st
 
 def test_committed_beyond_the_end(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
     """Kafka takes the commit; a fetch from there is out of range, and the client's reset policy decides."""
-    needs(client, "out of range")
+    needs(client, "out of range", "reset")
     group = filled(client, admin, topic)
     admin.alter_offsets(group, topic, {0: 1000})
     assert admin.committed(group, topic) == {0: 1000}
@@ -143,7 +143,7 @@ def test_committed_beyond_the_end(client: Client, admin: Arranger, topic: str, n
 
 
 def test_committed_before_the_start(client: Client, admin: Arranger, topic: str, needs: Needs) -> None:
-    needs(client, "out of range")
+    needs(client, "out of range", "reset")
     group = filled(client, admin, topic)
     admin.alter_offsets(group, topic, {0: 2})
     admin.delete_records(topic, 0, 8)

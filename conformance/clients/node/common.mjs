@@ -39,7 +39,7 @@ export function within (milliseconds, promise) {
 
 // For clients that send what one call gives them: gathers for a moment, sends one batch after the other.
 //
-// `deliver(records)` resolves to [partition, offset] for each record, or rejects for all. One call at a time, because
+// `deliver(records)` resolves to [partition, offset] or an Error for each record, or rejects for all. One call at a time, because
 // neither client keeps the order of a partition, nor an idempotent producer's sequence, across calls that overlap.
 export class Outbox {
   constructor (deliver, { linger = 5, bytes = 16384, count = 10_000 } = {}) {
@@ -62,7 +62,11 @@ export class Outbox {
       } catch (error) {
         refusal = error
       }
-      batch.forEach(({ done }, i) => (refusal ? done(refusal) : done(null, ...answers[i])))
+      batch.forEach(({ done }, i) => {
+        const failed = refusal ?? (answers[i] instanceof Error ? answers[i] : null)
+        if (failed) done(failed)
+        else done(null, ...answers[i])
+      })
       this.unanswered -= batch.length
     }
     this.running = null

@@ -88,6 +88,8 @@ export async function producer (bootstrap, options) {
     return records.map(({ topic }, i) => {
       const where = `${topic} ${chosen.get(messages[i])}`
       const offset = next.get(where)
+      // It leaves out what is meant for a partition it doesn't know, and says nothing.
+      if (offset === undefined) return new Error(`kafkajs sent nothing to ${where}`)
       next.set(where, offset + 1)
       return [chosen.get(messages[i]), offset]
     })

@@ -16,6 +16,8 @@ export const cannot = {
   reset: '@platformatic/kafka ends a stream whose position is out of range',
   'later partitions': '@platformatic/kafka assigns the partitions that were there when its group formed',
   'subscribe early': '@platformatic/kafka refuses to consume a topic that is not there',
+  'unknown partition': '@platformatic/kafka takes any partition modulo the number there is',
+  fenced: '@platformatic/kafka commits without its group.instance.id and joins anew when the broker has forgotten it',
   seek: '@platformatic/kafka has no seek: a position is chosen when a stream begins',
   validate_only: "@platformatic/kafka's createTopics() has no validateOnly",
   ...(kafka.compressionsAlgorithms.zstd.available ? {} : zstd)
@@ -92,7 +94,7 @@ const recordOf = ({ topic, partition, offset, timestamp, key, value, headers }) 
   headers: [...headers].map(([name, data]) => [name.toString(), data ?? null])
 })
 
-function listener (bootstrap, group, options) {
+function listener (bootstrap, group, options, more = {}) {
   const isolation = options.isolation && FetchIsolationLevels[options.isolation.toUpperCase()]
   return new Consumer({
     ...common(bootstrap),
@@ -101,6 +103,7 @@ function listener (bootstrap, group, options) {
     rebalanceTimeout: Math.max(10_000, options.session_ms ?? 6000),
     heartbeatInterval: 500,
     maxWaitTime: 500, // closing waits for the fetch under way
+    ...more,
     ...(options.instance ? { groupInstanceId: options.instance } : {}),
     ...(options.max_fetch ? { maxBytesPerPartition: options.max_fetch } : {}),
     ...(isolation === undefined ? {} : { isolationLevel: isolation })
@@ -108,7 +111,8 @@ function listener (bootstrap, group, options) {
 }
 
 export async function consumer (bootstrap, group, topics, options) {
-  const made = listener(bootstrap, group, options)
+  // Its stream ends for good when the retries are used up, three by default: a restart of the broker takes longer.
+  const made = listener(bootstrap, group, options, { retries: 600 })
   const inbox = new Inbox(options.limit)
   const assigned = () => (made.assignments ?? []).flatMap(({ topic, partitions }) => partitions.map(p => [topic, p]))
   made.on('consumer:group:join', () => {
