@@ -5,11 +5,11 @@ v15  replicas name themselves in a tagged field.   v16  a wrong leader's refusal
 
 ``handle`` reads once. Too little to answer with: it hangs a ``Poll`` on the partitions, which calls ``_Fetch.answer``
 when there is enough or time is up. The records of an answer are ``FileSlice`` values; nothing here looks into them.
+Where even finding the records would wait for the disk, worker threads bring in what it takes, and all is read again.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from kafkawire.api import fetch
@@ -19,10 +19,12 @@ from pykafkad.api.call import Call, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
 from pykafkad.runtime.waits import Poll
+from pykafkad.runtime.warming import ROUNDS, warm
 from pykafkad.state.fetch_sessions import Key, Resolved, Wanted
+from pykafkad.storage.cold import Cold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from pykafkad.runtime.partition import Partition
     from pykafkad.state.fetch_sessions import Session
@@ -41,7 +43,7 @@ NO_RECORDS: Any = _NO_SLICE
 
 
 @handles(fetch.Request)
-def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Future[fetch.Response]:
+def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fetch.Response]:
     version = call.version
     replica = request.replica_id if version < 15 else request.replica_state.replica_id
     if replica >= 0 and not call.authorise(Operation.CLUSTER_ACTION, ResourceType.CLUSTER, "kafka-cluster"):
@@ -66,6 +68,8 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | asyncio.Futur
         return fetch.Response(error_code=int(resolved.code))
     job = _Fetch(call, request, resolved, replica, denied)
     job.read()
+    if job.cold:
+        return job.warmed(request.max_wait_ms)
     wait_ms = request.max_wait_ms
     if wait_ms <= 0 or job.urgent or job.size >= job.min_bytes or not job.partitions:
         return job.respond()
@@ -111,6 +115,7 @@ class _Fetch:
     __slots__ = (
         "by_id",
         "call",
+        "cold",
         "committed",
         "consumer",
         "data",
@@ -142,14 +147,30 @@ class _Fetch:
         self.strangers: list[tuple[Wanted, Data]] = []  # refused before a partition was found: told last, as Kafka does
         self.size = 0
         self.urgent = False  # an error, a divergence: not to be kept waiting
+        self.cold: list[Cold] = []  # what would have to come from the disk first
 
     def answer(self) -> fetch.Response:
         """After the wait: look again, and say what there is."""
-        self.partitions, self.data, self.strangers, self.size = [], [], [], 0
-        self.read()
+        self.again(wait=True)
         return self.respond()
 
-    def read(self) -> None:
+    async def warmed(self, wait_ms: int) -> fetch.Response:
+        """Once what it takes is in memory."""
+        for left in reversed(range(ROUNDS)):
+            await warm(self.cold)
+            self.again(wait=not left)
+            if not self.cold:
+                break
+        if wait_ms <= 0 or self.urgent or self.size >= self.min_bytes or not self.partitions:
+            return self.respond()
+        answer: fetch.Response = await Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer).future
+        return answer
+
+    def again(self, *, wait: bool) -> None:
+        self.partitions, self.data, self.strangers, self.size, self.cold = [], [], [], 0, []
+        self.read(wait)
+
+    def read(self, wait: bool = False) -> None:
         node, call = self.call.node, self.call
         get, names, by_id = node.partitions.get, node.image.topic_names if self.by_id else {}, self.by_id
         replica, committed, replies = self.replica, self.committed, self.data
@@ -190,7 +211,11 @@ class _Fetch:
             records = None
             if refused is None and diverging is None:
                 budget = wanted.max_bytes
-                found = partition.read(offset, room if room < budget else budget, until, first)
+                try:
+                    found = partition.read(offset, room if room < budget else budget, until, first, wait)
+                except Cold as cold:
+                    self.cold.append(cold)
+                    continue
                 if found is None:
                     pass
                 elif isinstance(found, Refused):

@@ -18,8 +18,12 @@ from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
 from pykafkad.api.merging import merged
 from pykafkad.errors import Refused, StorageFailed
+from pykafkad.runtime.warming import settled
+from pykafkad.storage.cold import Cold
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from pykafkad.runtime.partition import Partition
 
 LATEST, EARLIEST, GREATEST, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING = -1, -2, -3, -4, -5, -6
@@ -39,13 +43,23 @@ Found = tuple[int, int, int]
 
 
 @handles(list_offsets.Request)
-def handle(call: Call, request: list_offsets.Request) -> list_offsets.Response:
+def handle(call: Call, request: list_offsets.Request) -> list_offsets.Response | Awaitable[list_offsets.Response]:
+    """At once, unless the disk must be waited for."""
+    try:
+        return _answers(call, request, wait=False)
+    except Cold:
+        return settled(lambda wait: _answers(call, request, wait=wait))
+
+
+def _answers(call: Call, request: list_offsets.Request, *, wait: bool) -> list_offsets.Response:
     wanted = merged((topic.name, topic.partitions) for topic in request.topics)
     topics = []
     for name, partitions in wanted.items():
         times = Counter(asked.partition_index for asked in partitions)
         once = {asked.partition_index: asked for asked in partitions}  # given twice: refused, and told once
-        answers = [_answer(call, request, name, asked, times[asked.partition_index] > 1) for asked in once.values()]
+        answers = [
+            _answer(call, request, name, asked, times[asked.partition_index] > 1, wait) for asked in once.values()
+        ]
         topics.append(list_offsets.TopicResponse(name=name, partitions=answers))
     return list_offsets.Response(topics=topics)
 
@@ -56,8 +70,9 @@ def _answer(
     topic: str,
     asked: list_offsets.Partition,
     twice: bool,
+    wait: bool,
 ) -> list_offsets.PartitionResponse:
-    index, found = asked.partition_index, _look(call, request, topic, asked, twice)
+    index, found = asked.partition_index, _look(call, request, topic, asked, twice, wait)
     if isinstance(found, Refused):
         return list_offsets.PartitionResponse(partition_index=index, error_code=int(found.code))
     timestamp, offset, epoch = found
@@ -72,6 +87,7 @@ def _look(
     topic: str,
     asked: list_offsets.Partition,
     twice: bool,
+    wait: bool,
 ) -> Found | Refused:
     if not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, topic):
         return _NOT_ALLOWED
@@ -94,7 +110,7 @@ def _look(
     else:
         until = partition.last_stable_offset if request.isolation_level == _COMMITTED else partition.high_watermark
     try:
-        found = _offset(partition, timestamp, until)
+        found = _offset(partition, timestamp, until, wait)
     except StorageFailed as failure:
         return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
     if found is None or (timestamp == LATEST and consumer):
@@ -104,7 +120,7 @@ def _look(
     return found
 
 
-def _offset(partition: Partition, timestamp: int, until: int) -> Found | None:
+def _offset(partition: Partition, timestamp: int, until: int, wait: bool) -> Found | None:
     """None: there is such a record nowhere below ``until``."""
     log = partition.log
     if timestamp == LATEST:
@@ -114,7 +130,10 @@ def _offset(partition: Partition, timestamp: int, until: int) -> Found | None:
         return -1, log.start_offset, epoch if epoch >= 0 else _epoch_of_start(partition)
     if timestamp in (LATEST_TIERED, EARLIEST_PENDING):
         return _NOWHERE
-    found = log.max_timestamp() if timestamp == GREATEST else partition.offset_for_timestamp(timestamp, until)
+    if timestamp == GREATEST:
+        found = log.max_timestamp(wait=wait)
+    else:
+        found = log.offset_for_timestamp(timestamp, until, wait=wait)
     return None if found is None or found[1] >= until else found
 
 

@@ -100,7 +100,7 @@ class LogSettings(Settings):
         60_000, "How often recovery points are written down.", at_least(0)
     )
     log_flush_scheduler_interval_ms = long(
-        LONG_MAX, "How often the broker looks for logs that are due to be forced to disk."
+        LONG_MAX, "Stands in for log.flush.interval.ms where that is unset; here each sync has a timer of its own."
     )
     log_flush_start_offset_checkpoint_interval_ms = integer(
         60_000, "How often log start offsets are written down.", at_least(0)

@@ -2,6 +2,8 @@
 
 A partition asks for its end to be durable; while a sync of that partition runs, further requests only raise the mark
 for the next one. So with ``flush.messages=1`` a hundred producers cost one fsync per round and not a hundred.
+
+``flush.ms`` is a timer that the first unsynced write sets, so a record waits exactly that long for its sync to begin.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Protocol
 
 from pykafkad.errors import StorageFailed
+from pykafkad.runtime.housekeeping import LONGEST_S
 
 if TYPE_CHECKING:
     from pykafkad.storage.log import PartitionLog
@@ -32,6 +35,7 @@ class Flusher:
         self._observe = observe
         self._wanted: dict[Flushed, int] = {}
         self._running: dict[Flushed, asyncio.Future[None]] = {}
+        self._timers: dict[Flushed, asyncio.TimerHandle] = {}
 
     def request(self, partition: Flushed, upto: int) -> None:
         """Make everything below ``upto`` durable soon; ``partition.flushed`` tells when."""
@@ -39,6 +43,22 @@ class Flusher:
             self._wanted[partition] = max(upto, self._wanted.get(partition, 0))
         else:
             self._start(partition, upto)
+
+    def within(self, partition: Flushed, delay_ms: int) -> None:
+        """Make what is there then durable after so long, unless that is arranged already."""
+        if partition not in self._timers:
+            loop = asyncio.get_running_loop()
+            self._timers[partition] = loop.call_later(min(delay_ms / 1000, LONGEST_S), self._due, partition)
+
+    def _due(self, partition: Flushed) -> None:
+        del self._timers[partition]
+        self.request(partition, partition.log.end_offset)
+
+    def forget(self, partition: Flushed) -> None:
+        """What ``within`` arranged is void: the settings changed, or the partition goes."""
+        timer = self._timers.pop(partition, None)
+        if timer is not None:
+            timer.cancel()
 
     def _start(self, partition: Flushed, upto: int) -> None:
         loop = asyncio.get_running_loop()
@@ -65,7 +85,10 @@ class Flusher:
         future.add_done_callback(done)
 
     async def drain(self) -> None:
-        """Until no sync runs or is wanted."""
+        """Until no sync runs or is wanted; none is timed any more."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
         while self._running:
             await asyncio.wait(list(self._running.values()))
             await asyncio.sleep(0)  # let the done callbacks start what was wanted meanwhile

@@ -14,6 +14,7 @@ Invariant: start_offset <= last_stable_offset <= high_watermark <= durable_end <
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
@@ -107,6 +108,7 @@ class Partition:
         "_durable",
         "_enough",
         "_flush_messages",
+        "_flush_ms",
         "_flushed",
         "_flusher",
         "_follows",
@@ -116,7 +118,6 @@ class Partition:
         "_plain",
         "_size_max",
         "_unread",
-        "_written_at",
         "cells",
         "durable_end",
         "high_watermark",
@@ -166,11 +167,11 @@ class Partition:
         self._flushed = log.end_offset
         self._gated = False
         self._unread = 0
-        self._written_at = 0
         self._committed = Line()
         self._durable = Line()
         self._growers: dict[Callable[[int], None], None] = {}
         self._follows = False
+        log.on_roll = partial(flusher.request, self)  # a closed segment is synced whatever the settings say
         self.configure(topic_config)
 
     def __repr__(self) -> str:
@@ -188,6 +189,10 @@ class Partition:
         self._append_time = limits.append_time
         self._size_max = min(limits.size_max, limits.segment_max)
         self._flush_messages = topic_config.flush_messages
+        self._flush_ms = topic_config.flush_ms
+        self._flusher.forget(self)
+        if self._flush_ms < acceptance.NEVER and self.log.recovery_point < self.log.end_offset:
+            self._flusher.within(self, self._flush_ms)
         if isinstance(self.role, Leader):
             self.role.min_insync = topic_config.min_insync_replicas
         self._refresh()
@@ -239,6 +244,7 @@ class Partition:
             isinstance(role, Leader)
             and role.alone
             and self._flush_messages >= acceptance.NEVER
+            and self._flush_ms >= acceptance.NEVER
             and not self.producers.transactional
         )
 
@@ -472,6 +478,8 @@ class Partition:
         if end - self._flushed >= self._flush_messages:
             self._gated = True
             self._flusher.request(self, end)
+        elif self._flush_ms < acceptance.NEVER:
+            self._flusher.within(self, self._flush_ms)
         if not self._gated:
             self._durable_to(end)
         self._advance()
@@ -490,15 +498,6 @@ class Partition:
         self._gated = end - self._flushed >= self._flush_messages
         self._durable_to(self._flushed if self._gated else end)
         self._advance()
-
-    def flush_if_older(self, now: int) -> None:
-        """``flush.ms``: sync what was written longer ago than that."""
-        end = self.log.end_offset
-        if self.log.recovery_point >= end:
-            self._written_at = now
-        elif now - self._written_at >= self.topic_config.flush_ms:
-            self._written_at = now
-            self._flusher.request(self, end)
 
     def _durable_to(self, offset: int) -> None:
         if offset > self.durable_end:
@@ -584,14 +583,18 @@ class Partition:
             return None
         return FENCED_EPOCH if epoch < self.leader_epoch else UNKNOWN_EPOCH
 
-    def read(self, offset: int, max_bytes: int, until: int, at_least_one: bool) -> FileSlice | Refused | None:
-        """Batches from ``offset`` on, below ``until``; None if there are none (yet)."""
+    def read(
+        self, offset: int, max_bytes: int, until: int, at_least_one: bool, wait: bool = True
+    ) -> FileSlice | Refused | None:
+        """Batches from ``offset`` on, below ``until``; None if there are none (yet). ``Cold`` is raised if finding them
+        takes the disk and may not ``wait``.
+        """
         log = self.log
         if offset < until and offset >= log.start_offset:
             if max_bytes < 0:
                 return NEGATIVE
             try:
-                return log.read(offset, max_bytes, until, at_least_one=at_least_one)
+                return log.read(offset, max_bytes, until, at_least_one=at_least_one, wait=wait)
             except StorageFailed as failure:
                 return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
         if offset < log.start_offset or offset > log.end_offset:
@@ -623,10 +626,6 @@ class Partition:
                 return -1, -1
             return latest if latest >= 0 else epoch, role.epoch_start
         return log.epochs.end_of(epoch, log.end_offset)
-
-    def offset_for_timestamp(self, timestamp: int, until: int) -> tuple[int, int, int] | None:
-        """(timestamp, offset, leader epoch) of the first record at or after a time and below ``until``."""
-        return self.log.offset_for_timestamp(timestamp, until)
 
     # -- removing ----------------------------------------------------------------------------------------------------
 

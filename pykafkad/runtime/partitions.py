@@ -22,7 +22,6 @@ from pykafkad.model import TopicPartition
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
-from pykafkad.state.acceptance import NEVER
 from pykafkad.state.sequences import Producers
 
 if TYPE_CHECKING:
@@ -79,7 +78,6 @@ class Partitions:
         self._stops: list[Callable[[], None]] = []
         self._checkpointed: object = None
         self._unopened = True  # there may be partitions that nobody asked for yet
-        self._timed = False  # some topic has flush.ms
         self._declare()
 
     # -- asking ------------------------------------------------------------------------------------------------------
@@ -157,7 +155,6 @@ class Partitions:
             return
         known = name in self._configs
         self._configs[name] = config
-        self._timed |= config.flush_ms < NEVER
         if known:
             for index in range(len(self._image.topics[name].partitions)):
                 if (partition := self._open.get((name, index))) is not None:
@@ -209,6 +206,7 @@ class Partitions:
             events.error("could not delete a partition", partition=f"{key[0]}-{key[1]}", reason=failure.reason)
         if partition is not None:
             partition.leads = False
+            self.flusher.forget(partition)
             partition.lose(GONE)
 
     # -- opening -----------------------------------------------------------------------------------------------------
@@ -289,7 +287,6 @@ class Partitions:
             every(config.log_flush_offset_checkpoint_interval_ms, self._flush_closed, first_ms=first),
             every(config.replica_high_watermark_checkpoint_interval_ms, self._checkpoint),
             every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
-            every(1_000, self._flush_old),
             every(10_000, self._purge),
         ]
 
@@ -312,14 +309,6 @@ class Partitions:
             upto = partition.log.flush_due
             if upto is not None:
                 self.flusher.request(partition, upto)
-
-    def _flush_old(self) -> None:
-        """``flush.ms``: no record waits longer for its sync, give or take this entry's second."""
-        if not self._timed:
-            return
-        now = self._clock.now_ms()
-        for partition in self._open.values():
-            partition.flush_if_older(now)
 
     def _expire_producers(self) -> None:
         now, after = self._clock.now_ms(), self.config.producer_id_expiration_ms

@@ -17,6 +17,7 @@ from typing import Protocol
 Buffer = bytes | bytearray | memoryview
 
 _IOV_MAX = 1024
+_can_peek = hasattr(os, "RWF_NOWAIT")  # until a file system says that it can't
 
 
 class File(Protocol):
@@ -31,6 +32,12 @@ class File(Protocol):
 
     def pread(self, length: int, offset: int) -> bytes:
         """At most ``length`` bytes from ``offset``; fewer only at the end of the file."""
+
+    def peek(self, length: int, offset: int) -> Buffer | None:
+        """All of the bytes if they are in memory; None if the disk would have to be asked, or the file is shorter."""
+
+    def allocate(self, size: int) -> None:
+        """Reserve room up to ``size`` and make the file that long, with zeros; the owner's ``size`` stays."""
 
     def truncate(self, size: int) -> None: ...
 
@@ -160,6 +167,24 @@ class RealFile:
             pieces.append(data)
             got += len(data)
         return b"".join(pieces)
+
+    def peek(self, length: int, offset: int) -> Buffer | None:
+        global _can_peek
+        if not _can_peek:
+            return self.pread(length, offset)
+        data = bytearray(length)
+        try:
+            return data if os.preadv(self.fd, (data,), offset, os.RWF_NOWAIT) == length else None
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            _can_peek = False
+            return self.pread(length, offset)
+
+    def allocate(self, size: int) -> None:
+        os.posix_fallocate(self.fd, 0, size)
 
     def truncate(self, size: int) -> None:
         os.ftruncate(self.fd, size)

@@ -13,7 +13,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from struct import Struct
 
-from pykafkad.storage.disk import Disk
+from pykafkad.storage.cold import take
+from pykafkad.storage.disk import Buffer, Disk
 from pykafkad.storage.pool import Pool
 
 OFFSET_ENTRY = Struct(">ii")
@@ -22,6 +23,8 @@ TXN_ENTRY = Struct(">hqqqq")  # version 0, producer id, first and last offset, l
 SAVE_AFTER = 512
 """Entries kept in memory before they are written: half a write per megabyte, 8 KB at most."""
 
+UNKNOWN = -2  # a last timestamp that the file has and nobody looked up yet
+_PAGE = 340  # time entries looked at together: as many as a page of memory holds
 _POSITION_BITS = 32
 _POSITION_MASK = 0xFFFFFFFF
 
@@ -53,14 +56,14 @@ class OffsetIndex:
         if len(self._tail) >= SAVE_AFTER:
             self.save()
 
-    def floor(self, offset: int) -> int:
+    def floor(self, offset: int, wait: bool = True) -> int:
         """The position to scan from for ``offset``: that of the last indexed batch ending at or before it, else 0."""
         wanted = (offset - self.base) << _POSITION_BITS | _POSITION_MASK
         entries = self._tail
         if not entries or entries[0] > wanted:
             if not self._saved:
                 return 0
-            entries = self._load()
+            entries = self._load(wait)
         index = bisect_right(entries, wanted)
         return entries[index - 1] & _POSITION_MASK if index else 0
 
@@ -116,13 +119,14 @@ class OffsetIndex:
     def let_go(self) -> None:
         self._cache = None
 
-    def _load(self) -> array[int]:
+    def _load(self, wait: bool = True) -> array[int]:
         self.used = True
         cache = self._cache
         if cache is None:
             file = self.disk.open(self.path)
-            data = file.pread(self._saved * OFFSET_ENTRY.size, 0)
-            cache = array("q", data[: len(data) - len(data) % OFFSET_ENTRY.size])
+            data = take(file, self._saved * OFFSET_ENTRY.size, 0, wait)
+            cache = array("q")
+            cache.frombytes(memoryview(data)[: len(data) - len(data) % OFFSET_ENTRY.size])
             if sys.byteorder == "little":
                 cache.byteswap()
             self._cache = cache
@@ -137,7 +141,7 @@ class OffsetIndex:
             self.disk.open(self.path).truncate(saved * OFFSET_ENTRY.size)
 
 
-def _time_entry(data: bytes, index: int) -> tuple[int, int]:
+def _time_entry(data: Buffer, index: int) -> tuple[int, int]:
     timestamp, relative = TIME_ENTRY.unpack_from(data, index * TIME_ENTRY.size)
     return timestamp, relative
 
@@ -155,27 +159,46 @@ class TimeIndex:
         self.base = base
         self._saved = saved
         self._tail = bytearray()
-        last = self.last() if saved else None
-        self.last_timestamp = last[0] if last else -1
+        self.last_timestamp = UNKNOWN if saved else -1
 
     def __len__(self) -> int:
         return self._saved + len(self._tail) // TIME_ENTRY.size
 
     def add(self, timestamp: int, offset: int) -> None:
         """Remember a new greatest timestamp; one that is no news is left out, as Kafka does."""
+        if self.last_timestamp == UNKNOWN:
+            last = self.last()
+            self.last_timestamp = last[0] if last else -1
         if timestamp > self.last_timestamp:
             self._tail += TIME_ENTRY.pack(timestamp, offset - self.base)
             self.last_timestamp = timestamp
             if len(self._tail) >= SAVE_AFTER * TIME_ENTRY.size:
                 self.save()
 
-    def floor(self, timestamp: int) -> int:
-        """An offset to search from: no batch that ends before it has a timestamp at or above the one asked."""
-        data = self._bytes()
-        index = bisect_right(range(len(data) // TIME_ENTRY.size), timestamp, key=lambda i: _time_entry(data, i)[0])
-        return self.base + _time_entry(data, index - 1)[1] if index else self.base
+    def reaches(self, timestamp: int, wait: bool = True) -> int | None:
+        """The last offset of the batch by whose end the greatest timestamp had reached the one asked, as far as entries
+        tell; None: it had not at the last of them. The first such batch is that one, or one behind the entry before.
+        """
+        pages: dict[int, Buffer] = {}
+        file = self.disk.open(self.path) if self._saved else None
+
+        def entry(index: int) -> tuple[int, int]:
+            if file is None or index >= self._saved:
+                return _time_entry(self._tail, index - self._saved)
+            page = index - index % _PAGE
+            data = pages.get(page)
+            if data is None:
+                length = min(_PAGE, self._saved - page) * TIME_ENTRY.size
+                data = pages[page] = take(file, length, page * TIME_ENTRY.size, wait)
+                if len(data) < length:
+                    raise CorruptIndex(self.path)
+            return _time_entry(data, index - page)
+
+        index = bisect_left(range(len(self)), timestamp, key=lambda i: entry(i)[0])
+        return self.base + entry(index)[1] if index < len(self) else None
 
     def last(self) -> tuple[int, int] | None:
+        """(greatest timestamp, last offset of its batch) of the last entry."""
         if self._tail:
             timestamp, relative = TIME_ENTRY.unpack_from(self._tail, len(self._tail) - TIME_ENTRY.size)
         elif self._saved:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import zlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ from pykafkad.storage.recovery import Loaded, ProducerState, load, load_producer
 from pykafkad.storage.retention import Candidate, expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
-from pykafkad.storage.timestamps import TimestampOffset, first_at_or_after, latest
+from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
 
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
@@ -51,6 +51,7 @@ class PartitionLog:
         "_folder_dirty",
         "_index_interval",
         "_jitter_ms",
+        "_peaks",
         "_segment_bytes",
         "_segment_ms",
         "_segments",
@@ -58,6 +59,7 @@ class PartitionLog:
         "_unmade",
         "end_offset",
         "epochs",
+        "on_roll",
         "partition",
         "place",
         "producers",
@@ -88,6 +90,8 @@ class PartitionLog:
         self.start_offset = loaded.start_offset
         self.end_offset = loaded.end_offset
         self.recovery_point = loaded.recovery_point
+        self.on_roll: Callable[[int], object] | None = None
+        """Told where a segment was closed: everything before that offset may be synced now."""
         self._epoch = _NO_APPEND_YET
         self._segments = loaded.segments
         self._active = loaded.segments[-1]
@@ -98,6 +102,7 @@ class PartitionLog:
         # Names that may not be durable: of files in the folder, and of the folder itself.
         self._directory_dirty = self._folder_dirty = loaded.names_unsynced
         self._jitter_ms = 0
+        self._peaks: Peaks | None = None  # made when somebody first asks for a time
         self.topic_config = topic_config
 
     @property
@@ -115,8 +120,7 @@ class PartitionLog:
         # Spread over partitions, but the same after a restart and in a simulation.
         self._jitter_ms = zlib.crc32(f"{self.topic}-{self.partition}".encode()) % jitter if jitter > 0 else 0
         self._index_interval = config.index_interval_bytes
-        for segment in self._segments[-1:]:
-            segment.index_limit = config.segment_index_bytes
+        self._active.limit_indexes(config.segment_index_bytes)
 
     def __repr__(self) -> str:
         return f"PartitionLog({self.topic}-{self.partition}, {self.start_offset}..{self.end_offset})"
@@ -226,7 +230,7 @@ class PartitionLog:
         self._epoch = self.epochs.latest
         try:
             if segment.open_file is not None:
-                segment.open_file.truncate(segment.size)
+                segment.cut(segment.size)
         except OSError:
             pass  # never served, overwritten by the next append, cut by recovery
 
@@ -237,14 +241,19 @@ class PartitionLog:
         metadata.append(encode_partition_metadata(self.topic_id))  # opening the log mends it if a crash leaves it torn
         self._unmade = False
         self._folder_dirty = True
+        if self._config.preallocate:
+            self._active.preallocate(self._segment_bytes)
 
     # -- read ------------------------------------------------------------------------------------------------------
 
-    def read(self, offset: int, max_bytes: int, until: int, *, at_least_one: bool) -> FileSlice | None:
+    def read(
+        self, offset: int, max_bytes: int, until: int, *, at_least_one: bool, wait: bool = True
+    ) -> FileSlice | None:
         """A stretch of one segment from the batch that holds ``offset``, ending before the batch that holds ``until``.
 
         It may end inside a batch, at ``max_bytes``; but the first batch is whole or, without ``at_least_one``, there is
-        nothing. None without touching the disk when there is nothing to read.
+        nothing. None without touching the disk when there is nothing to read. With ``wait=False`` it raises ``Cold``
+        where finding it would wait for the disk; whether the stretch itself is in memory is not looked at.
         """
         end = self.end_offset
         if offset >= until or offset >= end:
@@ -252,7 +261,7 @@ class PartitionLog:
         segment = self._active
         try:
             if offset >= segment.base_offset:
-                start = segment.position_of(offset)
+                start = segment.position_of(offset, wait)
                 length_known = segment.found_length
                 if until >= end:
                     limit = segment.size
@@ -260,12 +269,12 @@ class PartitionLog:
                         segment.mark_offset = end
                         segment.mark_position = limit
                 else:
-                    limit = segment.position_of(until)
+                    limit = segment.position_of(until, wait)
             else:
-                segment, start, limit, length_known = self._locate(offset, until)
+                segment, start, limit, length_known = self._locate(offset, until, wait)
             length = limit - start
             if length > max_bytes:
-                first = length_known or segment.batch_length(start)
+                first = length_known or segment.batch_length(start, wait)
                 if first <= max_bytes:
                     length = max_bytes
                 elif at_least_one:
@@ -278,35 +287,40 @@ class PartitionLog:
         except (OSError, CorruptSegment, CorruptIndex) as error:
             raise self._failed("read", error) from error
 
-    def _locate(self, offset: int, until: int) -> tuple[Segment, int, int, int]:
+    def _locate(self, offset: int, until: int, wait: bool) -> tuple[Segment, int, int, int]:
         """The same in a closed segment; one may end before the next begins, so the search may have to go on."""
         segments = self._segments
         number = max(bisect_right(segments, offset, key=_BASE) - 1, 0)
         while True:
             segment = segments[number]
             following = segments[number + 1].base_offset if number + 1 < len(segments) else self.end_offset
-            start = segment.position_of(offset) if offset > segment.base_offset else 0
+            start = segment.position_of(offset, wait) if offset > segment.base_offset else 0
             length = segment.found_length if start else 0
             if start < segment.size or number + 1 == len(segments):
-                limit = segment.size if until >= following else segment.position_of(until)
+                limit = segment.size if until >= following else segment.position_of(until, wait)
                 return segment, start, limit, length
             if until <= following:
                 return segment, 0, 0, 0
             number += 1
 
-    def offset_for_timestamp(self, timestamp: int, until: int) -> TimestampOffset | None:
+    def offset_for_timestamp(self, timestamp: int, until: int, *, wait: bool = True) -> TimestampOffset | None:
         """The first record from ``start_offset`` to before ``until`` whose timestamp is at least the one given."""
         try:
-            return first_at_or_after(self._segments, timestamp, self.start_offset, until)
+            return first_at_or_after(self._row(), self._segments, timestamp, self.start_offset, until, wait)
         except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
             raise self._failed("read", error) from error
 
-    def max_timestamp(self) -> TimestampOffset | None:
+    def max_timestamp(self, *, wait: bool = True) -> TimestampOffset | None:
         """The first record that has the greatest timestamp of the log."""
         try:
-            return latest(self._segments)
+            return latest(self._row(), self._segments, wait)
         except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
             raise self._failed("read", error) from error
+
+    def _row(self) -> Peaks:
+        if self._peaks is None:
+            self._peaks = Peaks()
+        return self._peaks
 
     # -- roll, cut, forget -----------------------------------------------------------------------------------------
 
@@ -329,12 +343,16 @@ class PartitionLog:
             place.disk.replace(place.path(base, names.SNAPSHOT), snapshot, sync=False)
         segment = Segment(place, base, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes)
         segment.file.truncate(0)  # its name tells where the log ends, so it is there at once
+        if self._config.preallocate:
+            segment.preallocate(self._segment_bytes)
         if not old.size:  # nothing in it yet, but its offsets would not reach: it goes
             self._rename_deleted([old], now)
             self._segments = self._segments[:-1]
         self._segments = [*self._segments, segment]
         self._active = segment
         self._directory_dirty = True
+        if old.size and self.on_roll is not None:
+            self.on_roll(base)
         return segment
 
     def truncate_to(self, offset: int) -> None:
@@ -357,6 +375,7 @@ class PartitionLog:
             self._segments = self._segments[:keep]
             self._active = segment = self._segments[-1]
             segment.durable = False
+            self._peaks = None  # a segment that was closed may go on
             self.end_offset = segment.truncate_to(offset)
             self._directory_dirty = True  # until the cut is synced, too, a crash may bring back what was cut off
             self._epoch = self._forget_epochs()
@@ -539,7 +558,12 @@ class PartitionLog:
     @property
     def dirty(self) -> bool:
         """Whether closing it has anything to write or sync."""
-        return self.recovery_point < self.end_offset or self._directory_dirty or self._epoch != _NO_APPEND_YET
+        return self.recovery_point < self.end_offset or self._directory_dirty or self._used
+
+    @property
+    def _used(self) -> bool:
+        """Something was appended since it was opened, or room reserved for it."""
+        return self._epoch != _NO_APPEND_YET or self._active.allocated
 
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.

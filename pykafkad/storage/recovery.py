@@ -22,6 +22,7 @@ from pykafkad.model import ProducerEntry
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
 from pykafkad.storage.checkpoints import CorruptCheckpoint, decode_epochs
+from pykafkad.storage.disk import Buffer
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import CorruptSnapshot, decode
@@ -34,7 +35,7 @@ class ProducerState(Protocol):
 
     def restore(self, entries: Any, /) -> None: ...
 
-    def replay(self, header: BatchHeader, control: bytes | None, /) -> None: ...
+    def replay(self, header: BatchHeader, control: Buffer | None, /) -> None: ...
 
 
 class NoProducers:
@@ -46,7 +47,7 @@ class NoProducers:
     def restore(self, entries: Any, /) -> None:
         pass
 
-    def replay(self, header: BatchHeader, control: bytes | None, /) -> None:
+    def replay(self, header: BatchHeader, control: Buffer | None, /) -> None:
         pass
 
 
@@ -260,7 +261,8 @@ class _Loader:
         end = segment.base_offset
         position = 0
         reason = ""
-        whole, view = b"", memoryview(b"")
+        whole: Buffer = b""
+        view = memoryview(whole)
         try:
             for header, chunk, at in segment.batches():
                 if chunk is not whole:

@@ -13,6 +13,7 @@ from struct import Struct
 from kafkawire.batches import HEADER_SIZE, BatchHeader, header_at
 from kafkawire.errors import WireError
 from pykafkad.storage import names
+from pykafkad.storage.cold import take
 from pykafkad.storage.disk import Buffer, Disk, File
 from pykafkad.storage.indexes import (
     OFFSET_ENTRY,
@@ -34,7 +35,7 @@ _PEEK = Struct(">qi11xi")  # base offset, length of what follows it, last offset
 _LENGTH = Struct(">8xi")
 _HEADER = Struct(">qiibIhiqqqhii")
 _PREFIX = 12
-_NEAR = 4608  # what is read to find a batch: an index interval and some
+NEAR = 4608  # what is read to find a batch: an index interval and some
 _FAR = 1024 * 1024  # what is read at once when a whole segment is walked
 
 
@@ -71,6 +72,7 @@ class Segment:
         "_offset_of_largest",
         "_offsets",
         "_times",
+        "allocated",
         "base_offset",
         "created_ms",
         "durable",
@@ -98,12 +100,14 @@ class Segment:
         self.created_ms = now
         self.durable = False
         """Closed, and everything about it is synced."""
+        self.allocated = False
+        """Room was reserved: the file is longer than what was written."""
         self.first_timestamp = -1 if new else UNREAD
         self._largest_timestamp = -1 if new else UNREAD
         self._offset_of_largest = base_offset
         self.since_index = size
         self.index_limit = index_limit
-        self.indexes_full = False
+        self.indexes_full = index_limit < 2 * TIME_ENTRY.size  # no room for any entry but the one that closing adds
         # Two positions that the next read will probably ask for: the last append, and where the last read stopped.
         self.last_base = self.mark_offset = -1
         self.last_position = self.mark_position = 0
@@ -177,10 +181,18 @@ class Segment:
         offsets, times = self.offsets, self.times
         offsets.add(batch.base_offset + batch.last_offset_delta, position)
         times.add(self._largest_timestamp, self._offset_of_largest)
-        # The time index keeps a place for the entry that closing the segment adds.
-        self.indexes_full = len(offsets) >= self.index_limit // OFFSET_ENTRY.size or (
-            len(times) >= self.index_limit // TIME_ENTRY.size - 1
-        )
+        self.indexes_full = self._full(offsets, times)
+
+    def _full(self, offsets: OffsetIndex, times: TimeIndex) -> bool:
+        """The time index keeps a place for the entry that closing the segment adds."""
+        limit = self.index_limit
+        return len(offsets) >= limit // OFFSET_ENTRY.size or len(times) >= limit // TIME_ENTRY.size - 1
+
+    def limit_indexes(self, limit: int) -> None:
+        """segment.index.bytes changed."""
+        if limit != self.index_limit:
+            self.index_limit = limit
+            self.indexes_full = self._full(self.offsets, self.times)
 
     def check_indexes(self) -> None:
         """CorruptIndex when the files can't belong to this segment. Looks at sizes and the last entries only."""
@@ -226,10 +238,26 @@ class Segment:
             since += length
         self.since_index = since
 
+    def preallocate(self, size: int) -> None:
+        """Have the disk reserve room for all that will come: the file is that long, with zeros, until ``seal``."""
+        self.allocated = True
+        try:
+            self.file.allocate(size)
+        except OSError:
+            self._trim()
+            raise
+
+    def _trim(self) -> None:
+        """Give back what was reserved and not needed."""
+        if self.allocated:
+            self.file.truncate(self.size)
+            self.allocated = False
+
     def seal(self) -> None:
         """No more appends for now: the last time entry, and both index files written, even empty, as Kafka leaves
         them.
         """
+        self._trim()
         if self._largest_timestamp != UNREAD and self.size:
             self.times.add(self._largest_timestamp, self._offset_of_largest)
         disk = self.place.disk
@@ -243,6 +271,7 @@ class Segment:
         """Bytes from ``size`` on are gone, on disk too."""
         self.file.truncate(size)
         self.size = size
+        self.allocated = False
         self.last_base = self.mark_offset = -1
 
     def truncate_to(self, offset: int) -> int:
@@ -257,7 +286,7 @@ class Segment:
         self.truncate_transactions(end)
         last = self.offsets.last()
         self.since_index = self.size - last[1] if last else self.size
-        self.indexes_full = False
+        self.indexes_full = self._full(self.offsets, self.times)
         self._remember_largest(last[1] if last else 0)
         if position == 0:
             self.first_timestamp = -1
@@ -280,7 +309,7 @@ class Segment:
         self.times.reset()
         self._largest_timestamp, self._offset_of_largest = -1, self.base_offset
         self.since_index = 0
-        self.indexes_full = False
+        self.indexes_full = self._full(self.offsets, self.times)
 
     def index(self, header: BatchHeader, position: int, interval: int) -> None:
         self.note(header)
@@ -312,6 +341,16 @@ class Segment:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     @property
+    def knows_largest_timestamp(self) -> bool:
+        """Whether asking for it takes no look at a file."""
+        return self._largest_timestamp != UNREAD
+
+    def learn_largest(self, found: tuple[int, int] | None) -> None:
+        """What the last entry of the time index says, if somebody else has read it."""
+        if self._largest_timestamp == UNREAD:
+            self._largest_timestamp, self._offset_of_largest = found or (-1, self.base_offset)
+
+    @property
     def largest_timestamp(self) -> int:
         """The greatest timestamp in here, -1 if there is none."""
         if self._largest_timestamp == UNREAD:
@@ -326,7 +365,7 @@ class Segment:
         return self._offset_of_largest
 
     def _read_largest(self) -> None:
-        self._largest_timestamp, self._offset_of_largest = self.times.last() or (-1, self.base_offset)
+        self.learn_largest(self.times.last())
 
     def earliest_timestamp(self) -> int:
         """The first batch's greatest timestamp, from which rolling by time counts; -1 for an empty segment."""
@@ -334,23 +373,23 @@ class Segment:
             self.first_timestamp = self.header(0).max_timestamp if self.size else -1
         return self.first_timestamp
 
-    def position_of(self, offset: int) -> int:
+    def position_of(self, offset: int, wait: bool = True) -> int:
         """Where the first batch begins whose last offset is at or behind ``offset``; ``size`` when there is none."""
         self.found_length = 0
         if offset == self.last_base:
             return self.last_position
         if offset == self.mark_offset:
             return self.mark_position
-        position = (self._offsets or self.offsets).floor(offset)
+        position = (self._offsets or self.offsets).floor(offset, wait)
         size = self.size
         file = self.file
-        chunk = file.pread(min(_NEAR, size - position), position)
+        chunk = take(file, min(NEAR, size - position), position, wait)
         at = 0
         while position + at < size:
             if at + _PEEK.size > len(chunk):
                 position += at
                 at = 0
-                chunk = file.pread(min(_NEAR, size - position), position)
+                chunk = take(file, min(NEAR, size - position), position, wait)
                 if len(chunk) < _PEEK.size:
                     raise CorruptSegment(self.path, position, "half a batch")
             base, length, delta = _PEEK.unpack_from(chunk, at)
@@ -362,8 +401,16 @@ class Segment:
             at += _PREFIX + length
         return size
 
-    def batch_length(self, position: int) -> int:
-        data = self.file.pread(_PREFIX, position)
+    def position_by_time(self, timestamp: int, start: int, wait: bool = True) -> int:
+        """Where to look from for the first record at or behind ``start`` whose timestamp is at least the one given: at
+        most an index interval before the first such batch, however long timestamps stood still before it.
+        """
+        reached = self.times.reaches(timestamp, wait)
+        before = self.base_offset + RELATIVE_MAX if reached is None else reached - 1
+        return self.offsets.floor(max(before, start), wait)
+
+    def batch_length(self, position: int, wait: bool = True) -> int:
+        data = take(self.file, _PREFIX, position, wait)
         if len(data) < _PREFIX:
             raise CorruptSegment(self.path, position, "half a batch")
         return _PREFIX + int(_LENGTH.unpack(data)[0])
@@ -380,13 +427,15 @@ class Segment:
         for header, _, _ in self.batches(position):
             yield header
 
-    def batches(self, position: int = 0) -> Iterator[tuple[BatchHeader, bytes, int]]:
+    def batches(
+        self, position: int = 0, *, step: int = _FAR, wait: bool = True
+    ) -> Iterator[tuple[BatchHeader, Buffer, int]]:
         """(header, buffer, position of the batch in the buffer). CorruptSegment at the first thing that is no whole
-        batch.
+        batch. ``step``: bytes that are read at once.
         """
         file = self.file
         size = self.size
-        chunk = b""
+        chunk: Buffer = b""
         at = have = 0  # in the chunk, which begins at `position`
         unpack = _HEADER.unpack_from
         while position + at < size:
@@ -401,12 +450,12 @@ class Segment:
                     continue
             position += at
             at = 0
-            chunk = file.pread(min(_FAR, size - position), position)
+            chunk = take(file, min(step, size - position), position, wait)
             length = _PREFIX + _LENGTH.unpack_from(chunk)[0] if len(chunk) >= _PREFIX else 0
             if length < HEADER_SIZE or position + length > size:
                 raise CorruptSegment(self.path, position, "half a batch" if length else "half a header")
             if length > len(chunk):
-                chunk = file.pread(length, position)
+                chunk = take(file, length, position, wait)
             have = len(chunk)
             if length > have:
                 raise CorruptSegment(self.path, position, "the file is shorter than it should be")

@@ -471,3 +471,42 @@ def test_a_followers_fetch_moves_the_watermark(version: int) -> None:
         assert (await follow(3, 1)).error_code == ErrorCode.NOT_LEADER_OR_FOLLOWER
 
     run(main())
+
+
+def test_what_is_not_in_memory_is_brought_in_by_a_thread_and_served() -> None:
+    """An old segment's index and first batches: the loop asks for them only when they are there."""
+
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", 2, internal_segment_bytes="300", index_interval_bytes="0")
+        for number in range(9):
+            broker.write("t", b"%d" % number, b"x" * 50)
+        old = broker.partition("t").log.segments[1]
+        cold = {f"/data/t-0/{old.base_offset:020d}{suffix}" for suffix in (".log", ".index")}
+        broker.disk.cold |= cold
+        asked = request(("t", 0, old.base_offset + 1), ("t", 1, 0), wait=1000)
+        waiting = broker.ask(asked, 12, key=KEY)
+        assert asyncio.iscoroutine(waiting) and broker.disk.cold == cold, "nothing was read on the loop"
+        response = await waiting
+        assert records_of(flat(response)[0].records)[0][0] == old.base_offset
+        assert [data.partition_index for data in flat(response)] == [0, 1]
+        assert not broker.disk.cold
+        assert not asyncio.iscoroutine(broker.ask(asked, 12, key=KEY)), "and now it is there"
+
+    run(main())
+
+
+def test_cold_data_and_nothing_new_still_waits_for_more() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", internal_segment_bytes="300", index_interval_bytes="0")
+        for _ in range(4):
+            broker.write("t", b"x" * 100)
+        old = broker.partition("t").log.segments[0]
+        broker.disk.cold.add(f"/data/t-0/{old.base_offset:020d}.log")
+        begun = broker.loop.time()
+        response = await fetched(broker, ("t", 0, old.base_offset + 1), wait=500, min_bytes=LARGE)
+        assert broker.loop.time() - begun == pytest.approx(0.5)
+        assert flat(response)[0].records
+
+    run(main())

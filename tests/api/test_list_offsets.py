@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -167,5 +168,24 @@ def test_a_topic_named_twice_is_answered_once_and_without_partitions_not_at_all(
         (topic,) = response.topics
         codes = {one.partition_index: one.error_code for one in topic.partitions}
         assert codes == {0: 0, 9: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION}
+
+    run(main())
+
+
+def test_a_time_in_a_cold_segment_is_looked_up_beside_the_loop() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", internal_segment_bytes="300", index_interval_bytes="0")
+        for number in range(20):
+            broker.write("t", b"x" * 50, timestamp=EPOCH_MS + number)
+        assert await listed(broker, EPOCH_MS + 3) == (0, EPOCH_MS + 3, 3, 0)
+        again = await broker.restarted()
+        asked = list_offsets.Partition(partition_index=0, timestamp=EPOCH_MS + 3, current_leader_epoch=-1)
+        request = list_offsets.Request(replica_id=-1, topics=[list_offsets.Topic(name="t", partitions=[asked])])
+        waiting = again.ask(request, 11, key=KEY)
+        assert asyncio.iscoroutine(waiting), "after a start nobody knows yet which times are where"
+        assert (await waiting).topics[0].partitions[0].offset == 3
+        assert not asyncio.iscoroutine(again.ask(request, 11, key=KEY))
+        assert await listed(again, -3) == (0, EPOCH_MS + 19, 19, 0)
 
     run(main())

@@ -9,6 +9,7 @@ import pytest
 from kafkawire import codec
 from kafkawire.api import offset_commit
 from kafkawire.errors import ErrorCode
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC
 from tests.kit.broker import topic_id
 from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
@@ -148,5 +149,28 @@ def test_an_endless_retention() -> None:
         request.retention_time_ms = (1 << 63) - 1
         assert codes_of(await broker.call(request, 2)) == [0]
         assert await offsets_of(broker, "g") == {("t", 0): 5}
+
+    run(main())
+
+
+def test_with_flush_messages_a_commit_is_answered_when_it_is_on_the_disk() -> None:
+    """Coordinators write to an ordinary topic, so its flush settings hold for commits too; syncs are shared."""
+
+    async def main() -> None:
+        broker = GroupBroker(t=1)
+        broker.add(OFFSETS_TOPIC, 1, cleanup_policy="compact", flush_messages="1")
+        syncs = 0
+
+        def sync(path: str) -> None:
+            nonlocal syncs
+            syncs += path.endswith(".log")
+
+        broker.disk.before_fsync = sync
+        waiting = [broker.send(commit_request("g", ("t", 0, offset)), 9) for offset in range(50)]
+        assert not any(future.done() for future in waiting)
+        assert [codes_of(response) for response in await asyncio.gather(*waiting)] == [[0]] * 50
+        assert syncs == 2
+        again = broker.crashed(power_cut=True)
+        assert await offsets_of(again, "g") == {("t", 0): 49}
 
     run(main())

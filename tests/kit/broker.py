@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,7 +155,7 @@ class Broker:
 
     async def answer(self, request: Any, version: int, *, key: int, client_id: str = "test") -> Any:
         result = self.ask(request, version, key=key, client_id=client_id)
-        return await result if isinstance(result, asyncio.Future) else result
+        return await result if isawaitable(result) else result
 
     # -- ends --------------------------------------------------------------------------------------------------------
 

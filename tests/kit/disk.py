@@ -59,10 +59,23 @@ class MemoryFile:
     def pread(self, length: int, offset: int) -> bytes:
         self._alive()
         self.disk.io["pread"] += 1
+        self.disk.cold.discard(self.path)
         error = self.disk.fault("pread", self.path)
         if error is not None:
             raise error
         return bytes(self.inode.data[offset : offset + length])
+
+    def peek(self, length: int, offset: int) -> bytes | None:
+        if self.path in self.disk.cold:
+            return None
+        data = self.pread(length, offset)
+        return data if len(data) == length else None
+
+    def allocate(self, size: int) -> None:
+        self._alive()
+        if self.disk.excess(self.inode, size):
+            raise OSError(errno.ENOSPC, "No space left on device", self.path)
+        self.inode.data.extend(bytes(max(0, size - len(self.inode.data))))
 
     def truncate(self, size: int) -> None:
         self._alive()
@@ -103,6 +116,8 @@ class MemoryDisk:
         self.io: Counter[str] = Counter()
         self.failing: dict[tuple[str, str], OSError] = {}
         self.locks: set[str] = set()
+        self.cold: set[str] = set()
+        """Files that are not in memory until somebody reads them and waits."""
         self.before_fsync: Callable[[str], None] | None = None
         self.now_ms = 0
         self._entries: dict[str, Inode | None] = {"": None}  # None: a directory

@@ -105,6 +105,33 @@ def test_flush_messages_above_one_makes_only_every_so_many_wait() -> None:
     run(main())
 
 
+def test_a_hundred_acks_share_a_sync() -> None:
+    """Each producer waits for its sync; those who came while one was running share the next."""
+
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="1")
+        partition, safe = broker.partition("t"), []
+        syncs = 0
+
+        def sync(path: str) -> None:
+            nonlocal syncs
+            syncs += path.endswith(".log")
+
+        broker.disk.before_fsync = sync
+        rounds = 10
+        for _ in range(rounds):
+            for _ in range(100):
+                end = broker.write("t", b"x").last_offset + 1
+                partition.durable(end, lambda end=end: safe.append(partition.log.recovery_point >= end))  # type: ignore[misc]
+            await broker.partitions.flusher.drain()
+        assert safe == [True] * rounds * 100
+        assert syncs == rounds * 2, "the first of each round alone, the others together"
+        assert broker.crashed(power_cut=True).partition("t").log.end_offset == rounds * 100
+
+    run(main())
+
+
 def test_a_failed_sync_refuses_those_who_wait_and_later_heals() -> None:
     async def main() -> None:
         broker = Broker()
@@ -127,19 +154,44 @@ def test_a_failed_sync_refuses_those_who_wait_and_later_heals() -> None:
     run(main())
 
 
-def test_flush_ms_syncs_what_is_older() -> None:
+def test_flush_ms_syncs_what_is_older_to_the_millisecond() -> None:
     async def main() -> None:
         broker = Broker()
         broker.add("t", flush_ms="5000")
-        broker.partitions.start()
-        await asyncio.sleep(2)
         broker.write("t", b"x")
         assert broker.partition("t").high_watermark == 1, "answers do not wait for it"
-        await asyncio.sleep(3)
+        await asyncio.sleep(4.999)
+        broker.write("t", b"y")
         assert broker.partition("t").log.recovery_point == 0
-        await asyncio.sleep(5)
+        await asyncio.sleep(0.002)
+        assert broker.partition("t").log.recovery_point == 2
+        broker.write("t", b"z")
+        await asyncio.sleep(4.999)
+        assert broker.partition("t").log.recovery_point == 2
+        await asyncio.sleep(0.002)
+        assert broker.partition("t").log.recovery_point == 3
+
+    run(main())
+
+
+def test_flush_ms_changes_while_records_wait() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_ms="600000")
+        broker.write("t", b"x")
+        broker.add("t", flush_ms="1000")
+        await asyncio.sleep(1.001)
         assert broker.partition("t").log.recovery_point == 1
-        await broker.partitions.stop()
+        broker.write("t", b"x")
+        broker.add("t")
+        await asyncio.sleep(3600)
+        assert broker.partition("t").log.recovery_point == 1, "nothing asks for it any more"
+        broker.set_broker(log_flush_interval_ms="1000")
+        await asyncio.sleep(1.001)
+        assert broker.partition("t").log.recovery_point == 2
+        broker.write("t", b"x")
+        broker.drop("t")
+        await asyncio.sleep(2)  # and no sync of what is gone
 
     run(main())
 

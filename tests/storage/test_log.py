@@ -132,6 +132,65 @@ def test_rolling_leaves_trimmed_indexes_and_a_snapshot() -> None:
     assert first.times.last() == (first.largest_timestamp, 122)  # added when the segment was closed
 
 
+@pytest.mark.parametrize("limit", [4, 23])
+def test_an_index_that_holds_nothing_gives_every_batch_its_segment(limit: int) -> None:
+    log = open_log(open_dir(MemoryDisk()), segment_index_bytes=limit)
+    for _ in range(4):
+        append(log, batch())
+    assert [segment.base_offset for segment in log.segments] == [0, 1, 2, 3]
+
+
+def test_a_roll_is_told_with_everything_before_it_in_place() -> None:
+    disk = MemoryDisk()
+    log = open_log(open_dir(disk), internal_segment_bytes=1)
+    log.on_roll = log.flush
+    append(log, batch())
+    assert log.recovery_point == 0
+    append(log, batch())
+    assert (log.recovery_point, log.end_offset) == (1, 2)
+    disk.crash()
+    assert open_log(open_dir(disk)).end_offset >= 1
+
+
+def test_room_is_reserved_and_given_back() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    log = open_log(directory, preallocate=True, internal_segment_bytes=1000)
+    sizes = [disk.size("/data/t-0/" + f"{0:020d}.log")]
+    written = sum(header.length for _ in range(3) for header in append(log, batch(2, size=100)))
+    sizes.append(disk.size("/data/t-0/" + f"{0:020d}.log"))
+    append(log, batch(2, size=100))  # rolls
+    sizes += [disk.size(f"/data/t-0/{base:020d}.log") for base in (0, 6)]
+    assert sizes == [1000, 1000, written, 1000]
+    assert log.size == written + written // 3
+    directory.close(clean=True)
+    assert disk.size(f"/data/t-0/{6:020d}.log") == written // 3
+
+
+def test_after_a_crash_what_was_reserved_is_no_record() -> None:
+    disk = MemoryDisk()
+    log = open_log(open_dir(disk), preallocate=True, internal_segment_bytes=1000)
+    append(log, batch(2, size=100))
+    disk.kill()
+    log = open_log(open_dir(disk), preallocate=True, internal_segment_bytes=1000)
+    assert (log.end_offset, offsets(log)) == (2, [0])
+    append(log, batch(2, size=100))
+    assert offsets(log) == [0, 2]
+
+
+def test_no_room_to_reserve_is_a_failed_roll_that_heals() -> None:
+    disk = MemoryDisk(capacity=2500)
+    log = open_log(open_dir(disk), preallocate=True, internal_segment_bytes=1000)
+    append(log, batch(2, size=400))
+    disk.capacity = 1900
+    with pytest.raises(StorageFailed):
+        append(log, batch(2, size=400))
+    assert offsets(log) == [0]
+    disk.capacity = None
+    append(log, batch(2, size=400))
+    assert offsets(log) == [0, 2]
+
+
 def test_truncation_cuts_batches_epochs_and_segments() -> None:
     log = filled(MemoryDisk())
     log.truncate_to(310)  # inside the batch 309..311
