@@ -30,9 +30,12 @@ from pykafkad.runtime.admin import Admin
 from pykafkad.runtime.coordinators import Groups
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
+from pykafkad.runtime.markers import write_marker
 from pykafkad.runtime.metadata import Metadata
 from pykafkad.runtime.node import Node
 from pykafkad.runtime.partitions import Partitions
+from pykafkad.runtime.producer_ids import ProducerIds
+from pykafkad.runtime.transactions import Transactions
 from pykafkad.state.fetch_sessions import FetchSessions
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.disk import Disk, RealDisk
@@ -98,6 +101,17 @@ class Broker:
             calendar=calendar,
         )
         groups = Groups(config=config, clock=self._clock, partitions=partitions, node_id=config.node_id)
+        admin = Admin(metadata)
+        producer_ids = ProducerIds(admin.next_producer_ids)
+        transactions = Transactions(
+            config=config,
+            clock=self._clock,
+            metrics=self.metrics,
+            partitions=partitions,
+            node_id=config.node_id,
+            producer_ids=producer_ids,
+            write_marker=lambda *args: write_marker(self.node, *args),
+        )
         self.node = node = Node(
             node_id=config.node_id,
             cluster_id=cluster_id,
@@ -107,7 +121,9 @@ class Broker:
             metadata=metadata,
             partitions=partitions,
             groups=groups,
-            admin=Admin(metadata),
+            transactions=transactions,
+            producer_ids=producer_ids,
+            admin=admin,
             fetch_sessions=FetchSessions(
                 config.max_incremental_fetch_session_cache_slots,
                 lambda: int.from_bytes(os.urandom(4), "big") >> 1 or 1,
@@ -116,9 +132,18 @@ class Broker:
         )
         partitions.apply(metadata.image)
         groups.apply(ClusterImage(), metadata.image)
+        transactions.apply(ClusterImage(), metadata.image)
         metadata.subscribe(self._cluster_changed)
         partitions.start(self._clock.now_ms())
         calendar.every(config.offsets_retention_check_interval_ms, lambda: groups.expire_offsets(self._clock.now_ms()))
+        calendar.every(
+            config.transaction_abort_timed_out_transaction_cleanup_interval_ms,
+            lambda: transactions.abort_overdue(self._clock.now_ms()),
+        )
+        calendar.every(
+            config.transaction_remove_expired_transaction_cleanup_interval_ms,
+            lambda: transactions.expire(self._clock.now_ms()),
+        )
         dispatcher = Dispatcher(loop, node, self.metrics)
         self.server = Server(loop, config, self._clock, self.metrics, dispatcher)
         self.server.start(self._doors)
@@ -153,6 +178,7 @@ class Broker:
             node.config = self.server.config = node.metadata.config
         node.partitions.apply(new)
         node.groups.apply(old, new)
+        node.transactions.apply(old, new)
 
     async def _start_http(self, listen: str) -> None:
         from pykafkad.ops.pages import pages
@@ -196,6 +222,7 @@ class Broker:
         assert self._calendar is not None
         self._calendar.stop()
         self.node.groups.stop()
+        self.node.transactions.stop()
         await self.node.partitions.stop()
         await self.node.metadata.stop()
         if self.http is not None:

@@ -69,6 +69,11 @@ def _table() -> dict[str, Declared]:
         "kafka_server_group_coordinator_metrics_offset_expiration_count": "Offsets expired",
         "kafka_server_group_coordinator_metrics_offset_deletion_count": "Offsets deleted",
         "kafka_server_group_coordinator_metrics_group_completed_rebalance_count": "Rebalances completed",
+        "kafka_coordinator_transaction_transactioncoordinator_committed_total": "Transactions committed",
+        "kafka_coordinator_transaction_transactioncoordinator_aborted_total": "Transactions aborted",
+        "kafka_coordinator_transaction_transactioncoordinator_timedout_total": "Transactions aborted at their timeout",
+        "kafka_coordinator_transaction_transactioncoordinator_fenced_total": "Requests of producers whose "
+        "transactional id somebody else has taken",
         "kafka_network_socketserver_connections_accepted_total": "Connections accepted",
         "kafka_network_socketserver_connections_closed_total": "Connections closed",
         "kafka_network_socketserver_bytes_received_total": "Bytes received from clients",

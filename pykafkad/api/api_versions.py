@@ -20,8 +20,8 @@ _SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 _PRODUCE = 0
 
 # Name -> (lowest, highest) level that this broker can work with. metadata.version counts Kafka's releases: 7 is 3.3,
-# 30 is 4.3. What we don't serve isn't listed: no transactions of the second kind, no groups of the new protocol.
-FEATURES: dict[str, tuple[int, int]] = {"metadata.version": (7, 30)}
+# 30 is 4.3. transaction.version 2 is KIP-890. What we don't serve isn't listed: no groups of the new protocol.
+FEATURES: dict[str, tuple[int, int]] = {"metadata.version": (7, 30), "transaction.version": (0, 2)}
 
 
 @api.handles(api_versions.Request)

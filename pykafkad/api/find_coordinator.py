@@ -1,4 +1,4 @@
-"""FindCoordinator: which broker holds a group. Brings ``__consumer_offsets`` into being when it is first asked.
+"""FindCoordinator: which broker holds a group or a transactional id. Brings their topics into being when first asked.
 
 Kafka answers COORDINATOR_NOT_AVAILABLE while it makes the topic, and the client waits before it asks again. Here the
 answer waits until the topic is there, which takes milliseconds.
@@ -16,8 +16,10 @@ from pykafkad.api import handles
 from pykafkad.api.call import Operation, ResourceType
 from pykafkad.api.endpoints import advertised
 from pykafkad.api.grouping import Answer, may
+from pykafkad.api.transacting import may_see
 from pykafkad.errors import Refused
 from pykafkad.runtime.coordinators import OFFSETS_TOPIC, partition_for
+from pykafkad.runtime.transactions import TRANSACTIONS_TOPIC
 
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
@@ -26,6 +28,11 @@ GROUP, TRANSACTION, SHARE = 0, 1, 2
 BATCHES = 4
 SHARE_GROUPS = 6
 NOWHERE = -1
+_TOPICS = {GROUP: OFFSETS_TOPIC, TRANSACTION: TRANSACTIONS_TOPIC}
+_NOT_ALLOWED = {
+    GROUP: ErrorCode.GROUP_AUTHORIZATION_FAILED,
+    TRANSACTION: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
 _TOPIC_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,10}")
 
@@ -36,34 +43,31 @@ def handle(call: Call, request: Request) -> Answer:
     kind = request.key_type
     if kind not in (GROUP, TRANSACTION, SHARE) or (kind == SHARE and call.version < SHARE_GROUPS):
         return _respond(call, [_refused(key, ErrorCode.INVALID_REQUEST) for key in keys])
-    if (
-        kind == GROUP
-        and call.node.metadata.image.topic(OFFSETS_TOPIC) is None
-        and any(may(call, Operation.DESCRIBE, key) for key in keys)
-    ):
-        return _make_topic(call, keys)
+    topic = _TOPICS.get(kind)
+    if topic and call.node.metadata.image.topic(topic) is None and any(_may_find(call, kind, key) for key in keys):
+        return _make_topic(call, kind, keys)
     return _respond(call, [_find(call, kind, key) for key in keys])
 
 
-async def _make_topic(call: Call, keys: Sequence[str]) -> Response:
-    await call.node.admin.ensure_internal_topic(OFFSETS_TOPIC)
-    return _respond(call, [_find(call, GROUP, key) for key in keys])
+async def _make_topic(call: Call, kind: int, keys: Sequence[str]) -> Response:
+    await call.node.admin.ensure_internal_topic(_TOPICS[kind])
+    return _respond(call, [_find(call, kind, key) for key in keys])
+
+
+def _may_find(call: Call, kind: int, key: str) -> bool:
+    return may(call, Operation.DESCRIBE, key) if kind == GROUP else may_see(call, key)
 
 
 def _find(call: Call, kind: int, key: str) -> Coordinator:
-    if kind == GROUP:
-        if not may(call, Operation.DESCRIBE, key):
-            return _refused(key, ErrorCode.GROUP_AUTHORIZATION_FAILED)
-        return _group_coordinator(call, key)
-    if kind == TRANSACTION:
-        if not call.authorise(Operation.DESCRIBE, ResourceType.TRANSACTIONAL_ID, key):
-            return _refused(key, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # transactions aren't built yet
+    if kind in _TOPICS:
+        if not _may_find(call, kind, key):
+            return _refused(key, _NOT_ALLOWED[kind])
+        return _coordinator(call, kind, key)
     if not call.authorise(Operation.CLUSTER_ACTION, ResourceType.CLUSTER, "kafka-cluster"):
         return _refused(key, ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     if not _names_a_share(key):
         return _refused(key, ErrorCode.INVALID_REQUEST)
-    return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # nor are share groups
+    return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)  # share groups aren't built yet
 
 
 def _names_a_share(key: str) -> bool:
@@ -77,18 +81,19 @@ def _names_a_share(key: str) -> bool:
     )
 
 
-def _group_coordinator(call: Call, group_id: str) -> Coordinator:
+def _coordinator(call: Call, kind: int, key: str) -> Coordinator:
     node = call.node
-    topic = node.metadata.image.topic(OFFSETS_TOPIC)
+    topic = node.metadata.image.topic(_TOPICS[kind])
     if topic is None:
-        return _refused(group_id, ErrorCode.COORDINATOR_NOT_AVAILABLE)
-    leader = topic.partitions[partition_for(group_id, len(topic.partitions))].leader
+        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    leader = topic.partitions[partition_for(key, len(topic.partitions))].leader
     address = advertised(call, leader) if node.metadata.image.alive(leader) else None
     if address is None or isinstance(address, Refused):
-        return _refused(group_id, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)
     if leader == node.node_id:
-        node.groups.shard(group_id)  # the next request is a JoinGroup: begin to load now
-    return Coordinator(key=group_id, node_id=leader, host=address[0], port=address[1])
+        # The next request is a JoinGroup or an InitProducerId: begin to load now.
+        (node.groups if kind == GROUP else node.transactions).shard(key)
+    return Coordinator(key=key, node_id=leader, host=address[0], port=address[1])
 
 
 def _refused(key: str, code: ErrorCode) -> Coordinator:

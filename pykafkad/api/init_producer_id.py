@@ -1,40 +1,76 @@
-"""InitProducerId (API key 22): an identity for an idempotent producer.
+"""InitProducerId (API key 22): an identity for a producer.
 
-v2  flexible.   v3  a producer may name the id and epoch that it had.
+v2  flexible.   v3  a producer may name the id and epoch that it had.   v4  says PRODUCER_FENCED.
 
-Transactional ids belong to a transaction coordinator, which this broker doesn't have yet: it answers what a broker
-answers whose coordinator can't be reached, which clients retry.
+Without a transactional id it is just a fresh producer id. With one, the transaction coordinator ends whatever the last
+producer of that name left open, and gives an epoch by which that one is fenced from now on.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kafkawire.api import init_producer_id
+from kafkawire.api.init_producer_id import Request, Response
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
+from pykafkad.api.transacting import may_transact, told
+from pykafkad.errors import Refused
+from pykafkad.state.transactions.bodies import Identity
 
 if TYPE_CHECKING:
+    from pykafkad.api.grouping import Answer
     from pykafkad.runtime.producer_ids import ProducerIds
 
-Response = init_producer_id.Response
+SAYS_FENCED = 4
 
 
-@handles(init_producer_id.Request)
-def handle(call: Call, request: init_producer_id.Request) -> Response | asyncio.Future[Response]:
+@handles(Request)
+def handle(call: Call, request: Request) -> Answer:
     transactional_id = request.transactional_id
     if transactional_id is not None:
-        if not call.authorise(Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id):
+        if not may_transact(call, transactional_id):
             return _refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     elif not call.authorise(Operation.IDEMPOTENT_WRITE, ResourceType.CLUSTER, "kafka-cluster"):
         return _refused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     if (request.producer_id == -1) != (request.producer_epoch == -1):
         return _refused(ErrorCode.INVALID_REQUEST)
-    if transactional_id is not None:
-        return _refused(ErrorCode.COORDINATOR_NOT_AVAILABLE if transactional_id else ErrorCode.INVALID_REQUEST)
-    ids = call.node.producer_ids
+    if transactional_id is None:
+        return _without_transactions(call.node.producer_ids)
+    return _transactional(call, request, transactional_id)
+
+
+def _transactional(call: Call, request: Request, transactional_id: str) -> Answer:
+    transactions = call.node.transactions
+    shown = Identity(request.producer_id, request.producer_epoch) if request.producer_id != -1 else None
+
+    def respond(body: Any) -> Response:
+        if isinstance(body, Refused):
+            return _refused(told(call, body, SAYS_FENCED))
+        assert isinstance(body, Identity)
+        return Response(producer_id=body.producer_id, producer_epoch=body.epoch)
+
+    shard = transactions.shard(transactional_id)
+    if isinstance(shard, Refused):
+        # Kafka looks at these two before it looks for the coordinator's partition, but the partition has the limits.
+        return respond(Refused(ErrorCode.INVALID_REQUEST) if not transactional_id else shard)
+
+    def ask(fresh: int | None) -> Response | asyncio.Future[Response]:
+        return shard.ask(
+            call.now,
+            respond,
+            shard.machine.init,
+            transactional_id=transactional_id,
+            timeout_ms=request.transaction_timeout_ms,
+            shown=shown,
+            fresh=fresh,
+        )
+
+    return transactions.with_producer_id(transactional_id, shard, ask)
+
+
+def _without_transactions(ids: ProducerIds) -> Response | asyncio.Future[Response]:
     producer_id = ids.at_hand()
     if producer_id is not None:
         return Response(producer_id=producer_id, producer_epoch=0)

@@ -1,7 +1,8 @@
-"""Which shard serves which group: Java's hash of the group id over the partitions of ``__consumer_offsets``.
+"""Which shard serves which key: Java's hash of a group id or a transactional id over the partitions of a topic.
 
-A shard is built when a group of it is first asked for, or at once if its log has something in it: sessions of groups
-that came through a restart must run out, and their lag be seen, whether or not anybody asks.
+A shard is built when a key of it is first asked for, or at once if its log has something in it: sessions of groups
+that came through a restart must run out, and their lag be seen; transactions that were decided must be told to their
+partitions; whether or not anybody asks.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pykafkad.clock import Clock
 from pykafkad.errors import Refused
@@ -18,11 +19,16 @@ from pykafkad.runtime.refusals import MOVED
 if TYPE_CHECKING:
     from pykafkad.cluster.image import ClusterImage, TopicImage
     from pykafkad.config import Config
-    from pykafkad.runtime.group_shards import GroupShard
+    from pykafkad.runtime.partition import Partition
     from pykafkad.runtime.partitions import Partitions
+    from pykafkad.runtime.shard import Shard
+    from pykafkad.state.decisions import Machine
+    from pykafkad.state.groups.ledger import GroupMachine
 
 OFFSETS_TOPIC = "__consumer_offsets"
-_REMEMBERED = 20_000  # group ids whose partition is kept at hand
+_REMEMBERED = 20_000  # keys whose partition is kept at hand
+
+M = TypeVar("M", bound="Machine")
 
 
 def java_hash(text: str) -> int:
@@ -46,33 +52,30 @@ def _random_id() -> str:
     return str(uuid.uuid4())
 
 
-class Groups:
-    def __init__(
-        self,
-        *,
-        config: Config,
-        clock: Clock,
-        partitions: Partitions,
-        node_id: int,
-        draw_id: Callable[[], str] = _random_id,
-    ) -> None:
-        self.draw_id = draw_id  # the random part of a member id
-        self._config = config
-        self._clock = clock
+class Coordinators(Generic[M]):
+    """The shards of one internal topic that this broker leads."""
+
+    topic: str
+
+    def __init__(self, partitions: Partitions, node_id: int) -> None:
         self._partitions = partitions
         self._node_id = node_id
-        self._count = 0  # partitions of the offsets topic; 0: it doesn't exist yet
+        self._count = 0  # partitions of the topic; 0: it doesn't exist yet
         self._indexes: dict[str, int] = {}
-        self._shards: dict[int, GroupShard] = {}
+        self._shards: dict[int, Shard[M]] = {}
         self._opening: asyncio.Handle | None = None
 
-    def shard(self, group_id: str) -> GroupShard | Refused:
-        """The shard that coordinates a group, loaded and ours; or why not."""
-        index = self._indexes.get(group_id)
+    def _build(self, partition: Partition) -> Shard[M]:
+        """A shard over its partition."""
+        raise NotImplementedError
+
+    def shard(self, key: str) -> Shard[M] | Refused:
+        """The shard that coordinates a key, loaded and ours; or why not."""
+        index = self._indexes.get(key)
         if index is None:
             if not self._count:
                 return MOVED
-            index = self.index(group_id)
+            index = self.index(key)
         shard = self._shards.get(index)
         if shard is None:
             found = self._open(index)
@@ -81,28 +84,26 @@ class Groups:
             shard = found
         return shard if shard.refusal is None else shard.refusal
 
-    def index(self, group_id: str) -> int:
+    def index(self, key: str) -> int:
         if len(self._indexes) >= _REMEMBERED:
             self._indexes.clear()
-        index = self._indexes[group_id] = partition_for(group_id, self._count)
+        index = self._indexes[key] = partition_for(key, self._count)
         return index
 
-    def _open(self, index: int) -> GroupShard | Refused:
-        partition = self._partitions.get(OFFSETS_TOPIC, index)
+    def _open(self, index: int) -> Shard[M] | Refused:
+        partition = self._partitions.get(self.topic, index)
         if isinstance(partition, Refused):
             return MOVED
         if not partition.leads:
             return MOVED
-        from pykafkad.runtime.group_shards import group_shard
-
-        shard = self._shards[index] = group_shard(partition, self._config, self._clock)
+        shard = self._shards[index] = self._build(partition)
         return shard
 
     # ── the cluster changes ──
 
     def apply(self, old: ClusterImage, new: ClusterImage) -> None:
         """A new image: the partitions follow it already. Take up what became ours, leave what went."""
-        topic, before = new.topic(OFFSETS_TOPIC), old.topic(OFFSETS_TOPIC)
+        topic, before = new.topic(self.topic), old.topic(self.topic)
         if topic is not before:
             count = len(topic.partitions) if topic is not None else 0
             if count != self._count:
@@ -113,11 +114,9 @@ class Groups:
                 if topic is None or shard.partition.topic_id != topic.id or ours.get(index) != shard.epoch:
                     del self._shards[index]
                     shard.close()
-            # A topic that has just been made is empty; any other may hold groups that nobody asks for.
+            # A topic that has just been made is empty; any other may hold keys that nobody asks for.
             if topic is not None and (before is not None or not old.revision):
                 self._open_soon(sorted(ours))
-        if old.topics is not new.topics:
-            self._forget_deleted(old, new)
 
     def _led_here(self, topic: TopicImage | None) -> dict[int, int]:
         """Index -> leader epoch."""
@@ -133,11 +132,59 @@ class Groups:
             index = indexes.pop(0)
             if index in self._shards:
                 continue
-            partition = self._partitions.get(OFFSETS_TOPIC, index)
+            partition = self._partitions.get(self.topic, index)
             if not isinstance(partition, Refused) and partition.log.end_offset > partition.log.start_offset:
                 self._open(index)
             self._opening = asyncio.get_running_loop().call_soon(self._open_soon, indexes)
             return
+
+    # ── all of them ──
+
+    def shards(self) -> list[Shard[M]]:
+        """Every shard that has been opened here, loaded or not."""
+        return list(self._shards.values())
+
+    def loading(self) -> bool:
+        return any(shard.refusal is not None for shard in self._shards.values())
+
+    def stop(self) -> None:
+        if self._opening is not None:
+            self._opening.cancel()
+        for shard in self.shards():
+            shard.close()
+        self._shards.clear()
+
+
+class Groups(Coordinators["GroupMachine"]):
+    """Consumer groups: the shards of ``__consumer_offsets``."""
+
+    topic = OFFSETS_TOPIC
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        clock: Clock,
+        partitions: Partitions,
+        node_id: int,
+        draw_id: Callable[[], str] = _random_id,
+    ) -> None:
+        super().__init__(partitions, node_id)
+        self.draw_id = draw_id  # the random part of a member id
+        self._config = config
+        self._clock = clock
+
+    def _build(self, partition: Partition) -> Shard[GroupMachine]:
+        from pykafkad.runtime.group_shards import group_shard
+
+        return group_shard(partition, self._config, self._clock)
+
+    # ── the cluster changes ──
+
+    def apply(self, old: ClusterImage, new: ClusterImage) -> None:
+        super().apply(old, new)
+        if old.topics is not new.topics:
+            self._forget_deleted(old, new)
 
     def _forget_deleted(self, old: ClusterImage, new: ClusterImage) -> None:
         gone = {
@@ -158,13 +205,6 @@ class Groups:
 
     # ── all of them ──
 
-    def shards(self) -> list[GroupShard]:
-        """Every shard that has been opened here, loaded or not."""
-        return list(self._shards.values())
-
-    def loading(self) -> bool:
-        return any(shard.refusal is not None for shard in self._shards.values())
-
     def expire_offsets(self, now: int) -> Iterator[None]:
         """Tombstone what has outlived its retention; a slice of work per shard, for the calendar."""
         for shard in self.shards():
@@ -178,10 +218,3 @@ class Groups:
                 for group_id, mine in shard.machine.offsets.by_group.items():
                     for (topic, partition), value in mine.items():
                         yield group_id, topic, partition, value.offset, value.commit_timestamp
-
-    def stop(self) -> None:
-        if self._opening is not None:
-            self._opening.cancel()
-        for shard in self.shards():
-            shard.close()
-        self._shards.clear()

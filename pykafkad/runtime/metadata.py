@@ -22,7 +22,7 @@ from pykafkad.model import uuid_text
 if TYPE_CHECKING:
     from pykafkad.config import Config
 
-_FEATURES = {"metadata.version": 30}  # of a new cluster
+_FEATURES = {"metadata.version": 30, "transaction.version": 2}  # of a new cluster
 
 Subscriber = Callable[[ClusterImage, ClusterImage], None]
 

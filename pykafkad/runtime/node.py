@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pykafkad.runtime.producer_ids import ProducerIds
-
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
     from pykafkad.cluster.image import ClusterImage
@@ -16,6 +14,8 @@ if TYPE_CHECKING:
     from pykafkad.runtime.coordinators import Groups
     from pykafkad.runtime.metadata import Metadata
     from pykafkad.runtime.partitions import Partitions
+    from pykafkad.runtime.producer_ids import ProducerIds
+    from pykafkad.runtime.transactions import Transactions
     from pykafkad.state.fetch_sessions import FetchSessions
 
 
@@ -31,13 +31,11 @@ class Node:
     metadata: Metadata
     partitions: Partitions
     groups: Groups
+    transactions: Transactions
+    producer_ids: ProducerIds
     admin: Admin
     fetch_sessions: FetchSessions
     listeners: dict[str, tuple[str, int]] = field(default_factory=dict)  # bound addresses by listener name
-    producer_ids: ProducerIds = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.producer_ids = ProducerIds(lambda count: self.admin.next_producer_ids(count))
 
     @property
     def image(self) -> ClusterImage:

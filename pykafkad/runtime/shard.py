@@ -66,14 +66,20 @@ class Shard(Generic[M]):
         self._codec = codec
         self._clock = clock
         self._write_timeout_ms = write_timeout_ms
+        self._on_change: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._ticket = 0
         self._callers: dict[int, tuple[asyncio.Future[Any], Callable[[Any], Any]]] = {}
         self._parked: deque[Parked] = deque()
-        self._end = 0  # everything the machine has seen lies below
+        self.end = 0  # everything the machine has seen lies below
         self._timer: asyncio.Handle | None = None
         self._armed_for = 0
         self._load()
+
+    def watch(self, on_change: Callable[[], None]) -> None:
+        """Call whenever the machine's hard state has changed, for whoever acts on what it decides; and now."""
+        self._on_change = on_change
+        on_change()
 
     # ── asking ──
 
@@ -99,7 +105,7 @@ class Shard(Generic[M]):
         except AssertionError as broken:
             self._rebuild(broken)
             return translate(MOVED)
-        committed = self.partition.high_watermark >= self._end
+        committed = self.partition.high_watermark >= self.end
         if committed and len(replies) == 1 and replies[0][0] == ticket:
             self._arm(now)
             return translate(replies[0][1])
@@ -150,10 +156,12 @@ class Shard(Generic[M]):
             base = partition.append_own(batch, now)
         except StorageFailed:
             return MOVED
-        self._end = base + count
+        self.end = base + count
         replay = self.machine.replay
         for key, value, _ in written:
             replay(key, value)
+        if self._on_change is not None:
+            self._on_change()
         return None
 
     # ── replying ──
@@ -161,12 +169,12 @@ class Shard(Generic[M]):
     def _send(self, replies: Sequence[Reply], now: int) -> None:
         if not replies:
             return
-        if self.partition.high_watermark >= self._end:
+        if self.partition.high_watermark >= self.end:
             for ticket, body in replies:
                 self._deliver(ticket, body)
             return
-        self._parked.append(Parked(self._end, now + self._write_timeout_ms, tuple(replies)))
-        self.partition.committed(self._end, self._release, self._lost)
+        self._parked.append(Parked(self.end, now + self._write_timeout_ms, tuple(replies)))
+        self.partition.committed(self.end, self._release, self._lost)
 
     def _fail(self, replies: Sequence[Reply], failure: Refused) -> None:
         """The append failed: whoever would have been answered now hears of it, and depends on nothing."""
@@ -270,10 +278,12 @@ class Shard(Generic[M]):
                 self._loop.call_soon(self._load_from, offset)
                 return
         now = self._clock.now_ms()
-        self._end = end
+        self.end = end
         self.machine.loaded(now)
         self.refusal = None
         self._arm(now)
+        if self._on_change is not None:
+            self._on_change()
         loaded, self.loaded = self.loaded, []
         for callback in loaded:
             callback()

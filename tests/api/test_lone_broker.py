@@ -22,11 +22,9 @@ from kafkawire.api import (
     describe_producers,
     describe_quorum,
     describe_topic_partitions,
-    describe_transactions,
     describe_user_scram_credentials,
     elect_leaders,
     list_partition_reassignments,
-    list_transactions,
     remove_raft_voter,
     unregister_broker,
     update_features,
@@ -57,8 +55,6 @@ BLAND = [
     "sasl_handshake",
     "sasl_authenticate",
     "describe_producers",
-    "describe_transactions",
-    "list_transactions",
     "add_raft_voter",
     "remove_raft_voter",
     "describe_cluster",
@@ -142,13 +138,17 @@ def test_the_quorum_is_the_controller(tmp_path: Path) -> None:
         ("metadata.version", 29, 1, "INVALID_UPDATE_VERSION", "Can't downgrade"),
         ("metadata.version", 29, 2, "NONE", None),
         ("metadata.version", 30, 7, "INVALID_UPDATE_VERSION", "upgrade type"),
+        ("transaction.version", 3, 1, "INVALID_UPDATE_VERSION", "only supports versions 0-2"),
+        ("transaction.version", 1, 1, "INVALID_UPDATE_VERSION", "Can't downgrade"),
+        ("transaction.version", 1, 2, "NONE", None),
     ],
 )
 def test_features(tmp_path: Path, feature: str, level: int, kind: int, code: str, said: str | None) -> None:
     def check(response: Any, broker: Control) -> None:
         assert name(response.error_code) == code
         assert response.error_message is None if said is None else said in response.error_message
-        assert broker.image.features == {"metadata.version": level if code == "NONE" else 30}
+        changed = {feature: level} if code == "NONE" else {}
+        assert broker.image.features == {"metadata.version": 30, "transaction.version": 2, **changed}
 
     update = update_features.FeatureUpdateKey(feature=feature, max_version_level=level, upgrade_type=kind)
     ask(tmp_path, update_features.Request(feature_updates=[update]), check)
@@ -323,24 +323,6 @@ def test_producers(tmp_path: Path) -> None:
         ]
 
     play(tmp_path, scenario)
-
-
-def test_transactions(tmp_path: Path) -> None:
-    def described(response: Any, broker: Control) -> None:
-        found = {one.transactional_id: name(one.error_code) for one in response.transaction_states}
-        assert found == {"a": "TRANSACTIONAL_ID_NOT_FOUND", "": "INVALID_REQUEST"}
-
-    ask(tmp_path, describe_transactions.Request(transactional_ids=["a", ""]), described)
-
-    def listed(response: Any, broker: Control) -> None:
-        assert (response.error_code, response.unknown_state_filters) == (0, ["Bogus"])
-
-    ask(tmp_path, list_transactions.Request(state_filters=["Ongoing", "Bogus"]), listed)
-
-    def refused(response: Any, broker: Control) -> None:
-        assert name(response.error_code) == "INVALID_REGULAR_EXPRESSION"
-
-    ask(tmp_path, list_transactions.Request(transactional_id_pattern="a(["), refused)
 
 
 @pytest.mark.parametrize(("cluster", "added", "removed"), [

@@ -20,6 +20,7 @@ from pykafkad.metrics import Metrics
 from pykafkad.runtime.node import Node
 from pykafkad.runtime.partition import Partition
 from pykafkad.runtime.partitions import Partitions
+from pykafkad.runtime.producer_ids import ProducerIds
 from pykafkad.state.fetch_sessions import FetchSessions
 from pykafkad.storage.directory import LogDir
 from tests.kit.disk import MemoryDisk
@@ -67,10 +68,13 @@ class Broker:
             metadata=self.metadata,  # type: ignore[arg-type]
             partitions=self.partitions,
             groups=None,  # type: ignore[arg-type]
+            transactions=None,  # type: ignore[arg-type]
+            producer_ids=ProducerIds(lambda count: self.node.admin.next_producer_ids(count)),
             admin=SimpleNamespace(next_producer_ids=self._next_producer_ids),  # type: ignore[arg-type]
             fetch_sessions=FetchSessions(10, itertools.count(1).__next__),
         )
         self.topics: dict[str, TopicImage] = {}
+        self.features = {"transaction.version": 2}
         self.configs: dict[tuple[int, str], Mapping[str, str]] = {}
         for name, count in topics.items():
             self.add(name, count)
@@ -93,6 +97,7 @@ class Broker:
             },
             topics=dict(self.topics),
             configs=dict(self.configs),
+            features=dict(self.features),
             controller_id=NODE_ID,
         )
         self.metadata.image = image
@@ -172,7 +177,7 @@ class Broker:
 
     def _again(self) -> Broker:
         other = Broker(disk=self.disk, config=self.config)
-        other.topics, other.configs = self.topics, self.configs
+        other.topics, other.configs, other.features = self.topics, self.configs, self.features
         other.publish()
         return other
 

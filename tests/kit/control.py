@@ -19,6 +19,7 @@ from pykafkad.model import uuid_text
 from pykafkad.runtime.admin import Admin
 from pykafkad.runtime.metadata import Metadata
 from pykafkad.runtime.node import Node
+from pykafkad.runtime.producer_ids import ProducerIds
 from pykafkad.state.fetch_sessions import FetchSessions
 from tests.kit.loop import LoopClock, run
 
@@ -43,6 +44,8 @@ class Control:
             metadata=self.metadata,
             partitions=None,  # type: ignore[arg-type]
             groups=None,  # type: ignore[arg-type]
+            transactions=None,  # type: ignore[arg-type]
+            producer_ids=ProducerIds(self.admin.next_producer_ids),
             admin=self.admin,
             fetch_sessions=FetchSessions(10, itertools.count(1).__next__),
         )

@@ -1,0 +1,124 @@
+"""AddPartitionsToTxn (API key 24): partitions that a transaction is about to write to.
+
+v0–v3  from producers of transaction version 0 and 1: one transaction, all partitions or none; v2  says PRODUCER_FENCED.
+v4  from brokers, which add or verify (``verifyOnly``) partitions of several transactions on behalf of producers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from kafkawire.api.add_partitions_to_txn import (
+    PartitionResult,
+    Request,
+    Response,
+    Result,
+    Topic,
+    TopicResult,
+    Transaction,
+)
+from kafkawire.errors import ErrorCode
+from pykafkad.api import handles
+from pykafkad.api.call import Operation
+from pykafkad.api.grouping import may_topic, together
+from pykafkad.api.operations import may_on_cluster
+from pykafkad.api.transacting import may_transact, told
+from pykafkad.errors import Refused
+from pykafkad.state.transactions.bodies import Verified
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from pykafkad.api.call import Call
+    from pykafkad.api.grouping import Answer
+
+SAYS_FENCED = 2
+BATCHED = 4
+
+Where = tuple[str, int]
+Codes = dict[Where, ErrorCode]
+
+
+@handles(Request)
+def handle(call: Call, request: Request) -> Answer:
+    if call.version >= BATCHED:
+        if not may_on_cluster(call, Operation.CLUSTER_ACTION):
+            return Response(error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+        parts = [_add(call, one, _result_of(one)) for one in request.transactions]
+        return together(parts, lambda results: Response(results_by_transaction=results))
+    only = Transaction(
+        transactional_id=request.v3_and_below_transactional_id,
+        producer_id=request.v3_and_below_producer_id,
+        producer_epoch=request.v3_and_below_producer_epoch,
+        topics=request.v3_and_below_topics,
+    )
+    return _add(call, only, lambda codes: Response(results_by_topic_v3_and_below=_by_topic(codes)))
+
+
+def _add(call: Call, asked: Transaction, build: Callable[[Codes], Any]) -> Any | asyncio.Future[Any]:
+    """One transaction of the request, as ``build`` says it."""
+    wanted = _partitions(asked.topics)
+
+    def respond(body: Any) -> Any:
+        if isinstance(body, Refused):
+            return build(dict.fromkeys(wanted, told(call, body, SAYS_FENCED)))
+        codes = body.codes if isinstance(body, Verified) else [ErrorCode.NONE] * len(wanted)
+        return build(dict(zip(wanted, codes, strict=True)))
+
+    if not may_transact(call, asked.transactional_id):
+        return respond(Refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+    refused = _refusals(call, wanted)
+    if refused:
+        return build({one: refused.get(one, ErrorCode.OPERATION_NOT_ATTEMPTED) for one in wanted})
+    if not asked.transactional_id:
+        return respond(Refused(ErrorCode.INVALID_REQUEST))
+    shard = call.node.transactions.shard(asked.transactional_id)
+    if isinstance(shard, Refused):
+        return respond(shard)
+    who = {
+        "transactional_id": asked.transactional_id,
+        "producer_id": asked.producer_id,
+        "epoch": asked.producer_epoch,
+        "partitions": wanted,
+    }
+    if asked.verify_only:
+        return shard.ask(call.now, respond, shard.machine.verify, **who)
+    version = 2 if call.version >= BATCHED else 0
+    return shard.ask(call.now, respond, shard.machine.add_partitions, client_version=version, **who)
+
+
+def _partitions(topics: Sequence[Topic]) -> list[Where]:
+    """Each once, in the order in which they were named."""
+    return list(dict.fromkeys((topic.name, index) for topic in topics for index in topic.partitions))
+
+
+def _refusals(call: Call, wanted: Sequence[Where]) -> Codes:
+    """What can't be added, whoever asks. Brokers have looked before they ask."""
+    image = call.node.image
+    refused = {}
+    for topic, index in wanted:
+        known = image.topic(topic)
+        if call.version < BATCHED and not may_topic(call, Operation.WRITE, topic):
+            refused[topic, index] = ErrorCode.TOPIC_AUTHORIZATION_FAILED
+        elif known is None or not 0 <= index < len(known.partitions):
+            refused[topic, index] = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return refused
+
+
+def _result_of(asked: Transaction) -> Callable[[Codes], Result]:
+    return lambda codes: Result(transactional_id=asked.transactional_id, topic_results=_by_topic(codes))
+
+
+def _by_topic(codes: Codes) -> list[TopicResult]:
+    return [
+        TopicResult(
+            name=topic,
+            results_by_partition=[
+                PartitionResult(partition_index=index, partition_error_code=codes[topic, index]) for _, index in those
+            ],
+        )
+        for topic, those in groupby(sorted(codes), key=itemgetter(0))
+    ]

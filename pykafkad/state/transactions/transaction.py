@@ -1,0 +1,90 @@
+"""What is known of one transactional id, and how its identity moves on. Values: every change makes a new one.
+
+An identity is a producer id and an epoch. Epochs rise, to fence whoever had the one before; when 32,766 is reached the
+transactional id gets another producer id, and 32,767 is left for the coordinator to fence with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pykafkad.state.transactions.phases import (
+    CompleteAbort,
+    CompleteCommit,
+    Completed,
+    Empty,
+    Phase,
+    PrepareAbort,
+    PrepareCommit,
+    Prepared,
+)
+
+NO_PRODUCER = -1
+NO_EPOCH = -1
+EPOCH_MAX = 32767
+EXHAUSTED = EPOCH_MAX - 1
+BUMPING = 2  # the transaction version (KIP-890) from which on every end raises the epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transaction:
+    producer_id: int
+    epoch: int
+    timeout_ms: int
+    phase: Phase
+    updated_at: int  # ms
+    previous_producer_id: int = NO_PRODUCER
+    client_version: int = 0  # the transaction version that the producer spoke when it last moved the phase
+
+    @property
+    def exhausted(self) -> bool:
+        return self.epoch >= EXHAUSTED
+
+    @property
+    def bumps(self) -> bool:
+        return self.client_version >= BUMPING
+
+    def moved(self, phase: Phase, now: int, **changes: int) -> Transaction:
+        """The next state; the producer id that it had is always remembered."""
+        return replace(self, phase=phase, updated_at=now, previous_producer_id=self.producer_id, **changes)
+
+
+def initialised(producer_id: int, timeout_ms: int, now: int) -> Transaction:
+    """A transactional id that nobody has used before."""
+    return Transaction(
+        producer_id=producer_id,
+        epoch=0,
+        timeout_ms=timeout_ms,
+        phase=Empty(),
+        updated_at=now,
+        previous_producer_id=producer_id,
+    )
+
+
+def prepared(known: Transaction, phase: Prepared, client_version: int, now: int) -> Transaction:
+    """The end is decided. Under version 2 the marker carries the raised epoch, so that nothing of the transaction that
+    comes late can follow it, and no EndTxn of this one can be taken for one of the next.
+    """
+    epoch = known.epoch
+    if client_version >= BUMPING and epoch < EPOCH_MAX:
+        epoch += 1
+    return known.moved(phase, now, epoch=epoch, client_version=client_version)
+
+
+def completed(known: Transaction, now: int) -> Transaction:
+    """All partitions have the marker; a producer id whose epochs are used up gives way."""
+    phase = known.phase
+    assert isinstance(phase, Prepared), phase
+    done: Completed = (
+        CompleteCommit(phase.started_at) if isinstance(phase, PrepareCommit) else CompleteAbort(phase.started_at)
+    )
+    if known.bumps and phase.next_producer_id != NO_PRODUCER:
+        return known.moved(done, now, producer_id=phase.next_producer_id, epoch=0)
+    return known.moved(done, now)
+
+
+def fenced(known: Transaction, phase: PrepareAbort, server_version: int, now: int) -> Transaction:
+    """The coordinator aborts on its own: the epoch rises, whichever version the producer spoke."""
+    if known.epoch < EPOCH_MAX:
+        known = replace(known, epoch=known.epoch + 1)
+    return prepared(known, phase, server_version if server_version >= BUMPING else 0, now)
