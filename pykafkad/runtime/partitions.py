@@ -183,6 +183,8 @@ class Partitions:
     def _remove_topic(self, topic: TopicImage) -> None:
         for index in range(len(topic.partitions)):
             self._remove((topic.name, index))
+        for log_dir in self.log_dirs:
+            self._in_thread(log_dir.sync_names)
         self._configs.pop(topic.name, None)
         if self._cells.pop(topic.name, None) is not None:
             self._metrics.forget(topic.name)
@@ -362,9 +364,10 @@ class Partitions:
         self._led.clear()
         await self.flusher.drain()
         loop = asyncio.get_running_loop()
+        wanted = {TopicPartition(*key) for key in self._places}
         for log_dir, logs, marks in self._by_directory():
             try:
-                await loop.run_in_executor(None, self._close, log_dir, logs, marks)
+                await loop.run_in_executor(None, self._close, log_dir, logs, marks, wanted)
             except StorageFailed as failure:
                 events.error("log directory not closed cleanly", directory=failure.log_dir, reason=failure.reason)
         for partition in self._open.values():
@@ -372,10 +375,12 @@ class Partitions:
         self.flusher.close()
 
     @staticmethod
-    def _close(log_dir: LogDir, logs: list[PartitionLog], marks: dict[TopicPartition, int]) -> None:
+    def _close(
+        log_dir: LogDir, logs: list[PartitionLog], marks: dict[TopicPartition, int], wanted: set[TopicPartition]
+    ) -> None:
         log_dir.close_logs()
         log_dir.checkpoint(logs, marks)
-        log_dir.close(clean=True)
+        log_dir.close(clean=True, wanted=wanted)
 
     def abandon(self) -> None:
         """Let go of everything as it is, as a crash would; for tests."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from pykafkad.errors import ConfigError, StorageFailed
@@ -64,6 +64,8 @@ class LogDir:
         self._files = Pool(disk.max_open_files)
         self._indexes = Pool(LOADED_INDEX_BYTES)
         self._doomed: list[tuple[int, str]] = []
+        self._deleted: set[TopicPartition] = set()
+        """Partitions of which a checkpoint on disk, or one that is being written, may still speak."""
         self._found: dict[TopicPartition, Found] = {}
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
@@ -81,7 +83,7 @@ class LogDir:
         path = path.rstrip("/") or "/"
         lock: Lock | None = None
         try:
-            disk.make_directory(path)
+            _make_durably(disk, path)
             lock = disk.lock(f"{path}/{names.LOCK}")
             if lock is None:
                 raise ConfigError(f"log directory {path} is in use by another broker ({names.LOCK} is held)")
@@ -162,6 +164,7 @@ class LogDir:
         path = f"{self.path}/{names.directory_name(topic, partition)}"
         place = Place(self.disk, self.path, path, self._files, self._indexes)
         if found is None:
+            self._bury(key)
             log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
         else:
             if found.topic_id != topic_id and topic_id != ZERO_UUID:
@@ -179,6 +182,9 @@ class LogDir:
                 now=now,
             )
             self.notes += (f"{topic}-{partition}: {note}" for note in notes)
+            if log.end_offset < self._recovery_points.get(key, 0):
+                with self._writing:
+                    self._amend({key: max(log.end_offset - 1, 0)})
             self._found.pop(key)
         self.logs[key] = log
         return log
@@ -199,9 +205,32 @@ class LogDir:
             self._rename(log.directory, f"{self.path}/{name}")
             self._doomed.append((now + log.topic_config.file_delete_delay_ms, f"{self.path}/{name}"))
 
+    def truncate_log(self, log: PartitionLog, offset: int) -> None:
+        """Cut a log at ``offset``, but first see to it that no checkpoint vouches for what comes in its place."""
+        with self._writing:
+            self._amend({TopicPartition(log.topic, log.partition): max(offset - 1, 0)})
+            log.truncate_to(offset)
+
+    def restart_log(self, log: PartitionLog, offset: int, now: int) -> None:
+        """Empty a log, in the same way."""
+        with self._writing:
+            self._amend({TopicPartition(log.topic, log.partition): 0})
+            log.restart_at(offset, now)
+
     def _forget(self, key: TopicPartition) -> None:
         for known in (self.logs, self._found, self._recovery_points, self._starts, self._high_watermarks):
             known.pop(key, None)
+        self._deleted.add(key)
+
+    def _bury(self, key: TopicPartition) -> None:
+        """Before a log begins under the name of one that is gone: no crash may bring the old folder back, nor may the
+        old one's offsets be taken for the new one's.
+        """
+        if key in self._deleted:
+            with self._writing:
+                self._amend(dict.fromkeys(self._deleted, 0))
+                self._deleted.clear()
+                self.sync_names()
 
     def purge(self, now: int) -> int:
         """Remove folders whose time has come; may take long, so it may run in a worker thread. Returns how many."""
@@ -219,10 +248,10 @@ class LogDir:
 
     def checkpoint(self, logs: Iterable[PartitionLog], high_watermarks: Mapping[TopicPartition, int]) -> None:
         """Write recovery points, log starts and high watermarks. May run in a worker thread."""
-        points, starts = self._offsets(logs)
-        watermarks = {key: self._high_watermarks[key] for key in self._found if key in self._high_watermarks}
-        watermarks.update((key, offset) for key, offset in high_watermarks.items() if offset > 0)
         with self._writing:
+            points, starts = self._offsets(logs)
+            watermarks = {key: self._high_watermarks[key] for key in self._found if key in self._high_watermarks}
+            watermarks.update((key, offset) for key, offset in high_watermarks.items() if offset > 0)
             self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
             self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
             self._write(f"{self.path}/{names.HIGH_WATERMARKS}", encode_offsets(watermarks))
@@ -233,11 +262,34 @@ class LogDir:
         starts = {key: self._starts[key] for key in self._found if key in self._starts}
         for log in logs:
             key = TopicPartition(log.topic, log.partition)
+            if self.logs.get(key) is not log:  # deleted meanwhile
+                continue
             if log.recovery_point:
                 points[key] = log.trusted_below
-            if log.start_offset > log.segments[0].base_offset:
+            if log.start_offset:  # also where a segment begins there: the one before may not be gone for good
                 starts[key] = log.start_offset
         return points, starts
+
+    def _amend(self, limits: Mapping[TopicPartition, int]) -> None:
+        """Lower what the checkpoints on disk say of these partitions; the caller holds ``_writing``."""
+        for name in (names.RECOVERY_POINTS, names.LOG_STARTS, names.HIGH_WATERMARKS):
+            path = f"{self.path}/{name}"
+            try:
+                offsets = decode_offsets(self.disk.read(path)) if self.disk.exists(path) else {}
+            except CorruptCheckpoint:
+                offsets = {}
+            lowered = {key: min(offset, limits.get(key, offset)) for key, offset in offsets.items()}
+            if lowered != offsets:
+                self._write(path, encode_offsets({key: offset for key, offset in lowered.items() if offset > 0}))
+
+    def sync_names(self) -> None:
+        """Make it durable which logs there are; after deletions, or a power cut might bring one back. Takes a thread's
+        time.
+        """
+        try:
+            self.disk.sync_directory(self.path)
+        except OSError as error:
+            raise StorageFailed(self.path, f"sync: {error}") from error
 
     def high_watermarks(self) -> dict[TopicPartition, int]:
         """As the last checkpoint had them when the directory was opened."""
@@ -263,9 +315,11 @@ class LogDir:
             for log in dirty:
                 log.synced()
 
-    def close(self, clean: bool) -> None:
-        """Give the directory up. ``clean``: close every log and leave the marker that spares the next start
-        recovery.
+    def close(self, clean: bool, wanted: Container[TopicPartition] | None = None) -> None:
+        """Give the directory up. ``clean``: close every log and leave the marker that spares the next start recovery.
+
+        There is no marker when the last owner left none and some log has not been opened since: nobody has looked at
+        what the crash did to it. ``wanted`` (all by default) says whose logs matter; folders of nobody's don't.
         """
         try:
             if not clean:
@@ -277,6 +331,8 @@ class LogDir:
             with self._writing:
                 self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
                 self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
+                if not self.clean and any(wanted is None or key in wanted for key in self._found):
+                    return
                 marker = json.dumps({"version": 0, "brokerEpoch": -1}).encode()
                 self._write(f"{self.path}/{names.CLEAN_SHUTDOWN}", marker)
         finally:
@@ -293,6 +349,17 @@ class LogDir:
             self.disk.rename(path, new_path)
         except OSError as error:
             raise StorageFailed(self.path, f"rename {path}: {error}") from error
+
+
+def _make_durably(disk: Disk, path: str) -> None:
+    """A new directory's name lives in its parent: unless that is synced a power cut may take all of it."""
+    missing = []
+    while path and not disk.exists(path):
+        missing.append(path)
+        path = path.rpartition("/")[0]
+    for made in reversed(missing):
+        disk.make_directory(made)
+        disk.sync_directory(made.rpartition("/")[0] or ("/" if made.startswith("/") else "."))
 
 
 def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> tuple[str, bytes]:

@@ -371,7 +371,7 @@ class PartitionLog:
             self.recovery_point = min(self.recovery_point, offset)
         try:
             keep = bisect_right(self._segments, offset - 1, key=_BASE)
-            self._rename_deleted(self._segments[keep:], 0)
+            self._rename_deleted(self._segments[: keep - 1 : -1], 0)  # newest first: what a crash leaves has no hole
             self._segments = self._segments[:keep]
             self._active = segment = self._segments[-1]
             segment.durable = False
@@ -380,6 +380,7 @@ class PartitionLog:
             self._directory_dirty = True  # until the cut is synced, too, a crash may bring back what was cut off
             self._epoch = self._forget_epochs()
             self._reload_producers()
+            self._sync_cut()
         except (OSError, CorruptSegment, CorruptIndex) as error:
             raise self._failed("truncate", error) from error
         self.recovery_point = min(self.recovery_point, self.end_offset)
@@ -393,7 +394,15 @@ class PartitionLog:
         try:
             if self._unmade:
                 self._make()
-            self._rename_deleted(self._segments, 0)
+            self._rename_deleted(self._segments[::-1], 0)
+            self.epochs.clear()
+            self._write_epochs()
+            self._epoch = -1
+            for name in self.place.disk.list(self.place.directory):
+                if name.endswith(names.SNAPSHOT):
+                    self.place.disk.remove(f"{self.place.directory}/{name}")
+            self.producers.restore([])
+            self._sync_directory()
             segment = Segment(
                 self.place, offset, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes
             )
@@ -402,13 +411,7 @@ class PartitionLog:
             segment.file.truncate(0)
             self._directory_dirty = True
             self.start_offset = self.end_offset = self.recovery_point = offset
-            self.epochs.clear()
-            self._write_epochs()
-            self._epoch = -1
-            for name in self.place.disk.list(self.place.directory):
-                if name.endswith(names.SNAPSHOT):
-                    self.place.disk.remove(f"{self.place.directory}/{name}")
-            self.producers.restore([])
+            self._sync_cut()
         except OSError as error:
             raise self._failed("restart", error) from error
 
@@ -543,6 +546,11 @@ class PartitionLog:
         except FileNotFoundError:
             if segment in self._segments and segment.size:  # else retention took it, or it was never written
                 raise
+
+    def _sync_cut(self) -> None:
+        """What was cut off is gone for good before anything comes in its place, or a power cut might mix the two."""
+        self._active.file.fsync()
+        self._sync_directory()
 
     def _sync_directory(self) -> None:
         disk = self.place.disk

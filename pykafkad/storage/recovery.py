@@ -93,6 +93,9 @@ class _Loader:
         self.index_limit = index_limit
         self.now = now
         self.notes: list[str] = []
+        self.mended: list[Segment] = []
+        """Segments that were changed although a checkpoint may vouch for them, or whose end was cut off."""
+        self.removed = False
 
     def load(self, start_offset: int, recovery_point: int, clean: bool, producers: ProducerState) -> Loaded:
         found = self.tidy(self.disk.list(self.place.directory))
@@ -114,14 +117,11 @@ class _Loader:
             segments = [self.segment(start, None)]
             epochs.clear()
             end = start
-        if not trusted:
-            epochs.clear()
-            for segment in segments:
-                for header in segment.walk():
-                    epochs.assign(header.leader_epoch, header.base_offset)
+        self.complete(epochs if trusted else Epochs(), epochs, segments, start, end)
         epochs.truncate_from_end(end)
         epochs.truncate_from_start(start)
         load_producers(self.place, segments, start, end, producers, self.notes, found)
+        self.sync(segments)
         return Loaded(
             segments,
             start,
@@ -141,6 +141,7 @@ class _Loader:
         for name in found:
             if name.endswith((names.DELETED, names.CLEANED, ".tmp")):
                 self.disk.remove(f"{self.place.directory}/{name}")
+                self.removed = True
             else:
                 left.add(name)
         swaps = sorted(name for name in left if name.endswith(names.SWAP))
@@ -227,10 +228,27 @@ class _Loader:
                 except (CorruptSegment, CorruptIndex) as error:
                     self.notes.append(f"recovering: {error}")
             end, torn = self.recover(segment, epochs)
+            if torn or number < first_untrusted:
+                self.mended.append(segment)
             if torn:
                 self.drop(segments, number + 1)
                 break
         return end
+
+    def sync(self, segments: Sequence[Segment]) -> None:
+        """What was cut off or dropped is gone for good before anything is written in its place; and what was mended
+        stays so, because the next start may believe it unread.
+        """
+        if not self.notes and not self.removed:
+            return
+        disk = self.place.disk
+        for segment in self.mended:
+            if segment in segments:
+                for suffix in (names.LOG, names.INDEX, names.TIME_INDEX):
+                    path = self.place.path(segment.base_offset, suffix)
+                    if disk.exists(path):
+                        disk.fsync(path)
+        disk.sync_directory(self.place.directory)
 
     def drop(self, segments: list[Segment], number: int) -> None:
         """What lies behind the end of the log, from segment ``number`` on."""
@@ -307,6 +325,24 @@ class _Loader:
             self.notes.append(f"{names.LEADER_EPOCHS}: {error}; reading epochs from the log")
             return Epochs(), False
         return epochs, bool(epochs.entries) or not written
+
+    def complete(self, known: Epochs, epochs: Epochs, segments: Sequence[Segment], start: int, end: int) -> None:
+        """Read the epochs from the log where the checkpoint doesn't know them: all of them, or, when a crash undid a
+        move of the log's start, those before the first that it knows.
+        """
+        entries = known.entries
+        first = entries[0][1] if entries else end
+        if first <= start:
+            return
+        epochs.clear()
+        for segment in segments:
+            if segment.base_offset < first and segment.size:
+                for header in segment.walk():
+                    if header.base_offset >= first:
+                        break
+                    epochs.assign(header.leader_epoch, header.base_offset)
+        for entry in entries:
+            epochs.assign(*entry)
 
 
 def load_producers(

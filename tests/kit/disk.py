@@ -1,9 +1,15 @@
 """A disk in memory that does what real ones do on bad days.
 
-What a program wrote is in ``data``; what a power cut leaves of it is decided by ``crash``: synced bytes for sure,
-of the rest any prefix, perhaps with its last sector torn. Names (creations, renames, removals) are journalled: a
-crash keeps a prefix of them that reaches at least to the last directory sync. ``kill`` is kill -9: everything
-written stays, all open files and locks are gone.
+Programs see the page cache: what was written is there at once. Beneath it lies what a power cut leaves:
+
+* Of a file what was synced, for sure. Every write since then may have reached the disk or not, sector by sector and
+  in any order, torn at any byte; the size may be ahead of the bytes, which then read as zeros.
+* Of a directory the names that it had when *it* was synced. Creations, renames and removals since then are kept up to
+  some moment, as a journal keeps them, or (the worst a file system may do) each for itself. A rename is atomic.
+* A file may be synced and have no name yet; then it is lost.
+
+``crash`` lets chance decide among these, from the disk's seed. ``kill`` is kill -9: everything written stays, all open
+files and locks are gone. ``cut_after`` has the process die in the middle of what it does: at its n-th change.
 """
 
 from __future__ import annotations
@@ -11,18 +17,147 @@ from __future__ import annotations
 import errno
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from pykafkad.storage.disk import Buffer
 
+SECTOR = 512
+
+
+class Died(BaseException):
+    """The process is gone. No OSError and no Exception, so that nothing in it gets to handle its own death."""
+
 
 class Inode:
-    __slots__ = ("data", "modified_ms", "synced")
+    """A file's bytes in the page cache, and how they came about since the last sync."""
+
+    __slots__ = ("data", "modified_ms", "synced", "unsynced")
 
     def __init__(self) -> None:
         self.data = bytearray()
         self.synced = b""
+        self.unsynced: list[tuple[int, bytes | None]] = []
+        """Writes (position, bytes) and cuts (size, None), oldest first."""
         self.modified_ms = 0
+
+    def write(self, position: int, data: bytes) -> None:
+        self.data[position : position + len(data)] = data
+        self.unsynced.append((position, data))
+
+    def cut(self, size: int) -> None:
+        if size < len(self.data):
+            del self.data[size:]
+        else:
+            self.data.extend(bytes(size - len(self.data)))
+        self.unsynced.append((size, None))
+
+    def sync(self) -> None:
+        self.synced = bytes(self.data)
+        self.unsynced.clear()
+
+    def tear(self, chance: random.Random) -> None:
+        """What a power cut leaves."""
+        if not self.unsynced:
+            return
+        match chance.randrange(5):
+            case 0:
+                self.data[:] = self.synced
+            case 1:  # all of it was written back, by luck
+                pass
+            case 2:  # written back in order, up to some byte
+                self.data[:] = self._up_to(chance.randrange(len(self.unsynced)), chance)
+            case 3:  # the sizes got to the disk, the bytes did not
+                self.data[:] = self.synced[: len(self.data)].ljust(len(self.data), b"\0")
+            case _:
+                self.data[:] = self._scattered(chance)
+        self.sync()
+
+    def _up_to(self, last: int, chance: random.Random) -> bytes:
+        before = Inode()
+        before.data[:] = self.synced
+        for position, data in self.unsynced[:last]:
+            before.cut(position) if data is None else before.write(position, data)
+        position, data = self.unsynced[last]
+        if data is not None:
+            before.write(position, data[: chance.randrange(len(data) + 1)])
+        return bytes(before.data)
+
+    def _scattered(self, chance: random.Random) -> bytes:
+        """Any of the sectors that were written, and any of the sizes that the file had."""
+        luck = chance.choice((0.2, 0.5, 0.8, 0.95))
+        found, size = bytearray(self.synced), len(self.synced)
+        sizes = [size]
+        for position, data in self.unsynced:
+            if data is None:
+                size = position
+                if chance.random() < luck:
+                    found[size:] = bytes(max(0, len(found) - size))
+            else:
+                size = max(size, position + len(data))
+                found.extend(bytes(max(0, size - len(found))))
+                at = 0
+                while at < len(data):
+                    step = min(len(data) - at, SECTOR - (position + at) % SECTOR)
+                    if chance.random() < luck:
+                        torn = step if chance.random() < 0.9 else chance.randrange(step + 1)
+                        found[position + at : position + at + torn] = data[at : at + torn]
+                    at += step
+            sizes.append(size)
+        size = chance.choice(sizes) if chance.random() < 0.5 else size
+        return bytes(found[:size].ljust(size, b"\0"))
+
+
+Change = tuple[int, str, "str | Inode | Directory | None"]
+"""(its number, a name, what it is now: a node, None when it is gone, or the name to which it was renamed)."""
+
+
+class Directory:
+    """Names in the cache, the names that were synced, and the changes between the two."""
+
+    __slots__ = ("durable", "modified_ms", "names", "unsynced")
+
+    def __init__(self) -> None:
+        self.names: dict[str, Inode | Directory] = {}
+        self.durable: dict[str, Inode | Directory] = {}
+        self.unsynced: list[Change] = []
+        self.modified_ms = 0
+
+    def change(self, change: Change) -> None:
+        self.unsynced.append(change)
+        self._apply(self.names, change)
+
+    @staticmethod
+    def _apply(names: dict[str, Inode | Directory], change: Change) -> None:
+        _, name, what = change
+        if what is None:
+            names.pop(name, None)
+        elif isinstance(what, str):
+            if name in names:
+                names[what] = names.pop(name)
+        else:
+            names[name] = what
+
+    def sync(self) -> None:
+        self.durable = dict(self.names)
+        self.unsynced.clear()
+
+    def tear(self, chance: random.Random, last: int | None) -> None:
+        """``last``: the number of the last change that a journal kept; None: each for itself."""
+        for change in self.unsynced:
+            if change[0] <= last if last is not None else chance.random() < 0.5:
+                self._apply(self.durable, change)
+        self.names = dict(self.durable)
+        self.unsynced.clear()
+        for node in self.names.values():
+            node.tear(chance, last) if isinstance(node, Directory) else node.tear(chance)
+
+    def files(self) -> Iterator[Inode]:
+        for node in self.names.values():
+            if isinstance(node, Directory):
+                yield from node.files()
+            else:
+                yield node
 
 
 class MemoryFile:
@@ -45,11 +180,13 @@ class MemoryFile:
         self._alive()
         data = b"".join(buffers)
         self.disk.io["append"] += 1
+        self.disk.step()
         written = max(0, len(data) - self.disk.excess(self.inode, self.size + len(data)))
         error = self.disk.fault("append", self.path)
         if error is not None:
             written = self.disk.random.randrange(len(data) + 1)
-        self.inode.data[self.size : self.size + written] = data[:written]
+        self.inode.write(self.size, data[:written])
+        self.inode.modified_ms = self.disk.now_ms
         if error is not None:
             raise error
         if written < len(data):
@@ -79,13 +216,11 @@ class MemoryFile:
 
     def truncate(self, size: int) -> None:
         self._alive()
+        self.disk.step()
         error = self.disk.fault("truncate", self.path)
         if error is not None:
             raise error
-        if size < len(self.inode.data):
-            del self.inode.data[size:]
-        else:
-            self.inode.data.extend(bytes(size - len(self.inode.data)))
+        self.inode.cut(size)
         self.size = size
 
     def fsync(self) -> None:
@@ -119,10 +254,13 @@ class MemoryDisk:
         self.cold: set[str] = set()
         """Files that are not in memory until somebody reads them and waits."""
         self.before_fsync: Callable[[str], None] | None = None
+        self.cut_after: int | None = None
+        """So many more changes and the process dies; nothing but ``kill`` or ``crash`` helps then."""
+        self.changes = 0
+        self.ordered = True
+        """Whether the last crash kept changes of names in order, as a journal does."""
         self.now_ms = 0
-        self._entries: dict[str, Inode | None] = {"": None}  # None: a directory
-        self._durable: dict[str, Inode | None] = {"": None}
-        self._journal: list[tuple[str, str, Inode | None]] = []
+        self._root = Directory()
 
     # -- faults ----------------------------------------------------------------------------------------------------
 
@@ -132,93 +270,80 @@ class MemoryDisk:
                 return error
         return None
 
+    def step(self) -> None:
+        """Something is about to change on the disk, or to become durable."""
+        self.changes += 1
+        if self.cut_after is not None:
+            if self.cut_after <= 0:
+                raise Died
+            self.cut_after -= 1
+
     def excess(self, inode: Inode, size: int) -> int:
         """How many bytes too many it would be if this file grew to ``size``."""
         if self.capacity is None:
             return 0
-        used = sum(len(other.data) for other in self._entries.values() if other is not None and other is not inode)
+        used = sum(len(other.data) for other in self._root.files() if other is not inode)
         return max(0, used + size - self.capacity)
 
     def flip_bit(self, path: str, position: int, bit: int = 0) -> None:
-        inode = self._entries[path]
-        assert inode is not None
+        inode = self._inode(path)
         inode.data[position] ^= 1 << bit
-        if position < len(inode.synced):
-            inode.synced = bytes(inode.data[: len(inode.synced)])
+        inode.sync()
 
     def kill(self) -> None:
         """kill -9: the page cache stays."""
         self.generation += 1
         self.locks.clear()
+        self.cut_after = None
 
     def crash(self) -> None:
         """The power goes. What was synced stays; of what was not, chance decides."""
         self.kill()
-        kept = self.random.randrange(len(self._journal) + 1)
-        for operation in self._journal[:kept]:
-            self._apply(self._durable, *operation)
-        self._entries = dict(self._durable)
-        self._journal = []
-        for inode in {id(inode): inode for inode in self._entries.values() if inode is not None}.values():
-            self._tear(inode)
+        self.ordered = self.random.random() < 0.5
+        self._root.tear(self.random, self.random.randrange(self.changes + 1) if self.ordered else None)
 
-    def _tear(self, inode: Inode) -> None:
-        synced, data = inode.synced, bytes(inode.data)
-        if data == synced:
-            return
-        if data.startswith(synced):
-            tail = data[len(synced) :]
-            kept = self.random.randrange(len(tail) + 1)
-            survived = synced + tail[:kept]
-            damage = self.random.randrange(4)
-            if damage == 0:  # the size got to the disk, the last bytes did not
-                survived += bytes(len(tail) - kept)
-            elif damage == 1:
-                survived += self.random.randbytes(min(len(tail) - kept, 512))
-        else:  # cut or overwritten in place, and not synced since
-            survived = synced if self.random.random() < 0.5 else data
-        inode.data[:] = survived
-        inode.synced = survived
+    # -- names -----------------------------------------------------------------------------------------------------
 
-    # -- Disk ------------------------------------------------------------------------------------------------------
+    def _find(self, path: str) -> Inode | Directory | None:
+        node: Inode | Directory | None = self._root
+        for name in path.strip("/").split("/"):
+            if name:
+                node = node.names.get(name) if isinstance(node, Directory) else None
+        return node
 
-    def _log(self, operation: str, path: str, inode: Inode | None = None) -> None:
-        self._journal.append((operation, path, inode))
-        self._apply(self._entries, operation, path, inode)
-
-    @staticmethod
-    def _apply(entries: dict[str, Inode | None], operation: str, path: str, inode: Inode | None) -> None:
-        if operation == "put":
-            entries[path] = inode
-        elif operation == "remove":
-            entries.pop(path, None)
-        else:  # rename, "old\nnew"
-            old, new = path.split("\n")
-            for name in [name for name in entries if name == old or name.startswith(old + "/")]:
-                entries[new + name[len(old) :]] = entries.pop(name)
+    def _directory(self, path: str) -> Directory:
+        node = self._find(path)
+        if not isinstance(node, Directory):
+            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
+        return node
 
     def _inode(self, path: str) -> Inode:
-        inode = self._entries.get(path)
-        if inode is None:
+        node = self._find(path)
+        if not isinstance(node, Inode):
             raise FileNotFoundError(errno.ENOENT, "No such file", path)
-        return inode
+        return node
+
+    def _change(self, path: str, what: str | Inode | Directory | None) -> None:
+        parent, _, name = path.rpartition("/")
+        directory = self._directory(parent)
+        self.step()
+        directory.change((self.changes, name, what))
+
+    # -- Disk ------------------------------------------------------------------------------------------------------
 
     def open(self, path: str, *, create: bool = False) -> MemoryFile:
         self.io["open"] += 1
         error = self.fault("open", path)
         if error is not None:
             raise error
-        if create and path not in self._entries:
-            self._need_parent(path)
-            inode = Inode()
-            inode.modified_ms = self.now_ms
-            self._log("put", path, inode)
+        if create and self._find(path) is None:
+            self._change(path, self._new())
         return MemoryFile(self, self._inode(path), path)
 
-    def _need_parent(self, path: str) -> None:
-        parent = path.rpartition("/")[0]
-        if self._entries.get(parent, ...) is not None:
-            raise FileNotFoundError(errno.ENOENT, "No such directory", parent)
+    def _new(self) -> Inode:
+        inode = Inode()
+        inode.modified_ms = self.now_ms
+        return inode
 
     def read(self, path: str) -> bytes:
         error = self.fault("read", path)
@@ -231,29 +356,23 @@ class MemoryDisk:
         error = self.fault("replace", path)
         if error is not None:
             raise error
-        self._need_parent(path)
-        inode = Inode()
+        inode = self._new()
         if self.excess(inode, len(data)):
             raise OSError(errno.ENOSPC, "No space left on device", path)
-        inode.data[:] = data
-        inode.modified_ms = self.now_ms
-        self._log("put", path + ".tmp", inode)
+        self._change(path + ".tmp", inode)
+        self.step()
+        inode.write(0, bytes(data))
         if sync:
             self.sync_inode(inode, path)
-        self._log("rename", f"{path}.tmp\n{path}")
+        self._change(path + ".tmp", path.rpartition("/")[2])
         if sync:
             self.sync_directory(path.rpartition("/")[0])
 
     def exists(self, path: str) -> bool:
-        return path in self._entries
+        return self._find(path) is not None
 
     def list(self, path: str) -> list[str]:
-        if self._entries.get(path, ...) is not None:
-            raise FileNotFoundError(errno.ENOENT, "No such directory", path)
-        prefix = path + "/"
-        return [
-            name[len(prefix) :] for name in self._entries if name.startswith(prefix) and "/" not in name[len(prefix) :]
-        ]
+        return list(self._directory(path).names)
 
     def size(self, path: str) -> int:
         return len(self._inode(path).data)
@@ -262,10 +381,10 @@ class MemoryDisk:
         return self._inode(path).modified_ms
 
     def is_directory(self, path: str) -> bool:
-        return path in self._entries and self._entries[path] is None
+        return isinstance(self._find(path), Directory)
 
     def make_directory(self, path: str) -> None:
-        if path in self._entries:
+        if self._find(path) is not None:
             return
         parent = path.rpartition("/")[0]
         if parent:
@@ -273,23 +392,29 @@ class MemoryDisk:
         error = self.fault("make_directory", path)
         if error is not None:
             raise error
-        self._log("put", path)
+        self._change(path, Directory())
 
     def rename(self, path: str, new_path: str) -> None:
         error = self.fault("rename", path)
         if error is not None:
             raise error
-        if path not in self._entries:
+        if self._find(path) is None:
             raise FileNotFoundError(errno.ENOENT, "No such file", path)
-        self._log("rename", f"{path}\n{new_path}")
+        parent, _, name = new_path.rpartition("/")
+        if parent != path.rpartition("/")[0]:
+            raise OSError(errno.EXDEV, "this disk renames within a directory only", path)
+        self._change(path, name)
 
     def remove(self, path: str) -> None:
-        if path in self._entries:
-            self._log("remove", path)
+        if self._find(path) is not None:
+            self._change(path, None)
 
     def remove_tree(self, path: str) -> None:
-        for name in [name for name in self._entries if name == path or name.startswith(path + "/")]:
-            self._log("remove", name)
+        node = self._find(path)
+        if isinstance(node, Directory):
+            for name in list(node.names):
+                self.remove_tree(f"{path}/{name}")
+        self.remove(path)
 
     def fsync(self, path: str) -> None:
         self.sync_inode(self._inode(path), path)
@@ -298,25 +423,34 @@ class MemoryDisk:
         self.io["fsync"] += 1
         if self.before_fsync is not None:
             self.before_fsync(path)
+        self.step()
         error = self.fault("fsync", path)
         if error is not None:
             raise error
-        inode.synced = bytes(inode.data)
+        inode.sync()
 
     def sync_directory(self, path: str) -> None:
         self.io["fsync"] += 1
+        self.step()
         error = self.fault("fsync", path)
         if error is not None:
             raise error
-        for operation in self._journal:
-            self._apply(self._durable, *operation)
-        self._journal = []
+        with suppress(FileNotFoundError):
+            self._directory(path).sync()
 
     def sync_all(self, path: str) -> None:
-        for name, inode in self._entries.items():
-            if inode is not None:
-                self.sync_inode(inode, name)
-        self.sync_directory(path)
+        def all_of(directory: Directory, at: str) -> None:
+            for name, node in directory.names.items():
+                if isinstance(node, Directory):
+                    all_of(node, f"{at}/{name}")
+                else:
+                    self.sync_inode(node, f"{at}/{name}")
+            directory.sync()
+
+        error = self.fault("fsync", path)
+        if error is not None:
+            raise error
+        all_of(self._root, "")
 
     def lock(self, path: str) -> MemoryLock | None:
         if path in self.locks:
@@ -329,5 +463,5 @@ class MemoryDisk:
 
     def space(self, path: str) -> tuple[int, int]:
         total = self.capacity if self.capacity is not None else 1 << 40
-        used = sum(len(inode.data) for inode in self._entries.values() if inode is not None)
+        used = sum(len(inode.data) for inode in self._root.files())
         return total, max(0, total - used)

@@ -210,3 +210,15 @@ def test_an_idle_partition_is_small() -> None:
     size = (tracemalloc.get_traced_memory()[0] - before) / len(kept)
     tracemalloc.stop()
     assert size < 2_000
+
+
+def test_a_new_directory_survives_a_power_cut() -> None:
+    """Its own name lives in its parent, and so on up."""
+    for seed in range(10):
+        disk = MemoryDisk(seed)
+        directory = open_dir(disk, "/var/lib/data")
+        log = open_log(directory)
+        append(log, batch(3))
+        log.flush()
+        disk.crash()
+        assert open_log(open_dir(disk, "/var/lib/data")).end_offset == 3
