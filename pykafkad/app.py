@@ -57,11 +57,14 @@ class Broker:
         self.state = STARTING
         self.metrics = Metrics()
         self.http: Http | None = None
+        self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """Resolved, with the reason, when nothing is left to serve from: whoever runs the broker should stop it."""
         self._begun = stopwatch()
         self._clock = clock
         self._disk = disk
         self._doors: list[Door] = []
         self._log_dirs: list[LogDir] = []
+        self._offline: dict[str, str] = {}
         self._metadata: Metadata | None = None
         self._calendar: Calendar | None = None
         self.node: Node
@@ -97,9 +100,11 @@ class Broker:
             metrics=self.metrics,
             node_id=config.node_id,
             log_dirs=self._log_dirs,
+            offline=self._offline,
             flusher=Flusher(),
             calendar=calendar,
         )
+        partitions.on_no_disk = self._no_disk
         groups = Groups(config=config, clock=self._clock, partitions=partitions, node_id=config.node_id)
         admin = Admin(metadata)
         producer_ids = ProducerIds(admin.next_producer_ids)
@@ -151,21 +156,26 @@ class Broker:
 
     def _open_directories(self, cluster_id: str | None) -> str:
         """Take the data directories; the cluster's id, from the store or from them."""
-        failed = []
+        failed: dict[str, str] = {}
         for path in self.config.data_dirs:
             try:
                 opened = LogDir.open(self._disk, path, node_id=self.config.node_id, cluster_id=cluster_id)
             except StorageFailed as failure:
-                failed.append(f"{path}: {failure.reason}")
+                failed[failure.log_dir] = failure.reason
                 continue
             self._log_dirs.append(opened)
             cluster_id = opened.cluster_id
         if not self._log_dirs or cluster_id is None:
-            raise ConfigError(f"log.dirs: no usable data directory ({'; '.join(failed)})")
-        for reason in failed:
-            log.error("data directory is offline", reason=reason)
-        self.metrics.gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(failed))
+            reasons = "; ".join(f"{path}: {reason}" for path, reason in failed.items())
+            raise ConfigError(f"log.dirs: no usable data directory ({reasons})")
+        for path, reason in failed.items():
+            log.error("log directory is offline", directory=path, reason=reason)
+        self._offline = failed
         return cluster_id
+
+    def _no_disk(self) -> None:
+        if not self.lost.done():
+            self.lost.set_result("every log directory has failed")
 
     def _endpoints(self) -> dict[str, tuple[str, int]]:
         """What other brokers and clients are told; host "" stands for whatever address the client reached."""

@@ -15,6 +15,8 @@ from pykafkad.api.call import Call, Operation, ResourceType
 if TYPE_CHECKING:
     from pykafkad.storage.directory import LogDir
 
+_OFFLINE = int(ErrorCode.KAFKA_STORAGE_ERROR)
+
 
 @handles(describe_log_dirs.Request)
 def handle(call: Call, request: describe_log_dirs.Request) -> describe_log_dirs.Response:
@@ -25,9 +27,12 @@ def handle(call: Call, request: describe_log_dirs.Request) -> describe_log_dirs.
     wanted: set[tuple[str, int]] | None = None
     if request.topics is not None:
         wanted = {(topic.topic, index) for topic in request.topics for index in topic.partitions}
-    return describe_log_dirs.Response(
-        results=[_describe(call, log_dir, wanted) for log_dir in call.node.partitions.log_dirs]
-    )
+    dirs = call.node.partitions.dirs
+    results = [_describe(call, log_dir, wanted) for log_dir in dirs.online]
+    results += [describe_log_dirs.Result(error_code=_OFFLINE, log_dir=path) for path in dirs.offline]
+    for result in results:
+        result.is_cordoned = dirs.is_cordoned(result.log_dir)
+    return describe_log_dirs.Response(results=results)
 
 
 def _describe(call: Call, log_dir: LogDir, wanted: set[tuple[str, int]] | None) -> describe_log_dirs.Result:
@@ -35,7 +40,7 @@ def _describe(call: Call, log_dir: LogDir, wanted: set[tuple[str, int]] | None) 
     try:
         result.total_bytes, result.usable_bytes = log_dir.space()
     except OSError:
-        result.error_code = int(ErrorCode.KAFKA_STORAGE_ERROR)
+        result.error_code = _OFFLINE
         return result
     topics: dict[str, describe_log_dirs.Topic] = {}
     for (name, index), size, lag in call.node.partitions.sizes(log_dir):

@@ -9,6 +9,7 @@ from kafkawire.api.describe_topic_partitions import Cursor, ResponsePartition, R
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation, ResourceType
+from pykafkad.api.offline import offline_replicas
 from pykafkad.api.operations import authorised_operations
 from pykafkad.cluster.image import ClusterImage, TopicImage, is_internal
 from pykafkad.runtime.topic_rules import refuse_name
@@ -70,7 +71,8 @@ def _topic(call: Call, image: ClusterImage, topic: TopicImage, start: int, stop:
     partitions = []
     for index in range(start, stop):
         partition = topic.partitions[index]
-        alive = image.alive(partition.leader)
+        offline = offline_replicas(call, image, topic.name, index, partition)
+        alive = image.alive(partition.leader) and partition.leader not in offline
         partitions.append(
             ResponsePartition(
                 error_code=ErrorCode.NONE if alive else ErrorCode.LEADER_NOT_AVAILABLE,
@@ -81,7 +83,7 @@ def _topic(call: Call, image: ClusterImage, topic: TopicImage, start: int, stop:
                 isr_nodes=list(partition.isr),
                 eligible_leader_replicas=[],
                 last_known_elr=[],
-                offline_replicas=[replica for replica in partition.replicas if not image.alive(replica)],
+                offline_replicas=offline,
             )
         )
     return ResponseTopic(

@@ -86,7 +86,10 @@ def _coordinator(call: Call, kind: int, key: str) -> Coordinator:
     topic = node.metadata.image.topic(_TOPICS[kind])
     if topic is None:
         return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)
-    leader = topic.partitions[partition_for(key, len(topic.partitions))].leader
+    index = partition_for(key, len(topic.partitions))
+    if (topic.name, index) in node.partitions.unavailable:
+        return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)
+    leader = topic.partitions[index].leader
     address = advertised(call, leader) if node.metadata.image.alive(leader) else None
     if address is None or isinstance(address, Refused):
         return _refused(key, ErrorCode.COORDINATOR_NOT_AVAILABLE)

@@ -17,6 +17,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import NOT_ASKED, Operation, ResourceType
 from pykafkad.api.endpoints import advertised
+from pykafkad.api.offline import offline_replicas
 from pykafkad.api.operations import CLUSTER_NAME, authorised_operations, may_on_cluster
 from pykafkad.cluster.image import INTERNAL_TOPICS, ClusterImage, TopicImage, is_internal
 from pykafkad.errors import Refused
@@ -64,7 +65,7 @@ class _View:
 
 
 def _view(call: Call, image: ClusterImage) -> _View:
-    key = (call.peer.listener, call.peer.local_address, call.version < 6)
+    key = (call.peer.listener, call.peer.local_address, call.version < 6, call.node.partitions.losses)
     views = image.memo.get(_View)
     if views is None:
         views = image.memo[_View] = {}
@@ -219,7 +220,8 @@ def _describe(call: Call, image: ClusterImage, topic: TopicImage, old: bool) -> 
     partitions = []
     for index, partition in enumerate(topic.partitions):
         error, leader = 0, partition.leader
-        if not image.alive(leader):
+        offline = offline_replicas(call, image, topic.name, index, partition)
+        if leader in offline or not image.alive(leader):
             error, leader = _LEADER_NOT_AVAILABLE, -1
         elif advertised(call, leader) is None:
             error, leader = (_LEADER_NOT_AVAILABLE if old else _LISTENER_NOT_FOUND), -1
@@ -231,7 +233,7 @@ def _describe(call: Call, image: ClusterImage, topic: TopicImage, old: bool) -> 
                 leader_epoch=partition.leader_epoch,
                 replica_nodes=list(partition.replicas),
                 isr_nodes=list(partition.isr),
-                offline_replicas=[replica for replica in partition.replicas if not image.alive(replica)],
+                offline_replicas=offline,
             )
         )
     return metadata.ResponseTopic(

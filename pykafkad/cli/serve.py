@@ -57,7 +57,7 @@ def settings(args: argparse.Namespace) -> Config:
 
 
 def serve(config: Config) -> int:
-    """Serve until a signal comes; 0 after a clean stop."""
+    """Serve until a signal comes; 0 after a clean stop, 1 when the disks have failed."""
     import uvloop
 
     from pykafkad.logs import log
@@ -85,8 +85,12 @@ async def _serve(config: Config) -> int:
     broker = await Broker.start(config)
     await loop.run_in_executor(None, log.load)
     broker.log_start()
-    log.info("broker stopping", signal=signal.Signals(await stop).name)
+    await asyncio.wait((stop, broker.lost), return_when=asyncio.FIRST_COMPLETED)
+    if stop.done():
+        log.info("broker stopping", signal=signal.Signals(stop.result()).name)
+    else:
+        log.error("broker stopping", reason=broker.lost.result())
     await broker.stop()
     log.info("broker stopped")
     sys.stderr.flush()
-    return 0
+    return 0 if stop.done() else 1

@@ -64,6 +64,7 @@ class Coordinators(Generic[M]):
         self._indexes: dict[str, int] = {}
         self._shards: dict[int, Shard[M]] = {}
         self._opening: asyncio.Handle | None = None
+        partitions.on_loss.append(self._lost)
 
     def _build(self, partition: Partition) -> Shard[M]:
         """A shard over its partition."""
@@ -98,6 +99,11 @@ class Coordinators(Generic[M]):
             return MOVED
         shard = self._shards[index] = self._build(partition)
         return shard
+
+    def _lost(self, topic: str, index: int) -> None:
+        """The partition's log directory has failed: what the shard remembers may not be what was written."""
+        if topic == OFFSETS_TOPIC and (shard := self._shards.pop(index, None)) is not None:
+            shard.close()
 
     # ── the cluster changes ──
 

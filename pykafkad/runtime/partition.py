@@ -464,7 +464,10 @@ class Partition:
         if not self.storage_failed:
             self.storage_failed = True
             self._follows = False  # the next append that succeeds looks at everything again
-            events.error("append failed", partition=f"{self.topic}-{self.index}", reason=failure.reason)
+            health = self.log.place.health
+            if not health.refusal:  # one line for all the partitions of a full disk
+                health.refusal = failure.reason
+                events.error("writes are refused", directory=failure.log_dir, reason=failure.reason)
         return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
 
     # -- marks -------------------------------------------------------------------------------------------------------
@@ -474,6 +477,10 @@ class Partition:
         if self.storage_failed:
             self.storage_failed = False
             self._refresh()
+            health = self.log.place.health
+            if health.refusal:
+                health.refusal = ""
+                events.info("writes are accepted again", directory=health.log_dir)
         self._unread += size
         if end - self._flushed >= self._flush_messages:
             self._gated = True

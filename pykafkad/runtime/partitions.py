@@ -10,7 +10,7 @@ something is written to them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.errors import ErrorCode
@@ -21,6 +21,7 @@ from pykafkad.logs import log as events
 from pykafkad.model import TopicPartition
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
+from pykafkad.runtime.log_dirs import LogDirs, storage_error
 from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
 from pykafkad.state.sequences import Producers
 
@@ -55,11 +56,13 @@ class Partitions:
         metrics: Metrics,
         node_id: int,
         log_dirs: Sequence[LogDir],
+        offline: Mapping[str, str] | None = None,
         flusher: Flusher | None = None,
         calendar: Calendar | None = None,
     ) -> None:
         self.config = config
-        self.log_dirs = list(log_dirs)
+        self.dirs = LogDirs(log_dirs, offline)
+        self.dirs.on_failure = self._directory_failed
         self.flusher = flusher or Flusher()
         self._clock = clock
         self._metrics = metrics
@@ -73,8 +76,15 @@ class Partitions:
         self._configs: dict[str, TopicConfig] = {}
         self._cells: dict[str, TopicCells] = {}
         self._failed: dict[tuple[str, int], str] = {}
-        self._homes = {TopicPartition(f.topic, f.partition): d for d in self.log_dirs for f in d.found()}
-        self._high_watermarks = {key: mark for d in self.log_dirs for key, mark in d.high_watermarks().items()}
+        self._high_watermarks = {key: mark for d in log_dirs for key, mark in d.high_watermarks().items()}
+        self.unavailable: dict[tuple[str, int], Refused] = {}
+        """Partitions that can't be served before the broker is started again, and why."""
+        self.losses = 0
+        """Changes whenever ``unavailable`` does."""
+        self.on_loss: list[Callable[[str, int], None]] = []
+        """Told when a partition becomes unavailable."""
+        self.on_no_disk: Callable[[], None] | None = None
+        """Told when the last log directory has failed: a broker without any has nothing left to do."""
         self._stops: list[Callable[[], None]] = []
         self._checkpointed: object = None
         self._unopened = True  # there may be partitions that nobody asked for yet
@@ -91,6 +101,8 @@ class Partitions:
         return UNKNOWN_ID if name is None else self.get(name, index)
 
     def _find(self, topic: str, index: int) -> Partition | Refused:
+        if (refused := self.unavailable.get((topic, index))) is not None:
+            return refused
         place = self._places.get((topic, index))
         if place is None:
             known = self._image.topics.get(topic)
@@ -112,10 +124,10 @@ class Partitions:
         """(partition, bytes, offsets that it lacks) of every partition in a directory, opening what isn't open."""
         found = []
         for key, place in self._places.items():
-            if is_internal(key[0]) and key not in self._open and TopicPartition(*key) not in self._homes:
+            if is_internal(key[0]) and key not in self._open and TopicPartition(*key) not in self.dirs.homes:
                 continue
             partition = self._open.get(key) or self._open_now(place)
-            if not isinstance(partition, Refused) and self._homes.get(TopicPartition(*key)) is log_dir:
+            if not isinstance(partition, Refused) and self.dirs.homes.get(TopicPartition(*key)) is log_dir:
                 lag = 0 if partition.leads else max(partition.high_watermark - partition.log.end_offset, 0)
                 found.append((key, partition.log.size, lag))
         return found
@@ -140,6 +152,8 @@ class Partitions:
                 self._configure(name, topic_config(self.config, overrides))
             if before is not topic:
                 self._place(topic)
+        if self.dirs.offline and not old.revision:
+            self._miss()
 
     def _reconfigured(self, old: ClusterImage, image: ClusterImage) -> bool:
         """Whether this broker's run-time settings changed."""
@@ -194,9 +208,13 @@ class Partitions:
         if place is None:
             return
         self._failed.pop(key, None)
+        if self.unavailable.pop(key, None) is not None:
+            self.losses += 1
         self._led.pop(key, None)
         partition = self._open.pop(key, None)
-        home = self._homes.pop(TopicPartition(*key), None)
+        home = self.dirs.homes.pop(TopicPartition(*key), None)
+        if home is not None and home.health.failure:
+            home = None  # its folder is set aside when the directory comes back
         try:
             if partition is None and home is not None:
                 # Never asked for since the start: opened only to be deleted.
@@ -217,20 +235,21 @@ class Partitions:
         topic, index = place.topic, place.number
         name = topic.name
         key = TopicPartition(name, index)
+        if (refused := self.unavailable.get(key)) is not None:
+            return refused
         config, internal, producers = self._configs[name], is_internal(name), Producers()
-        home = self._homes.get(key)
-        if home is None:
-            home = min(self.log_dirs, key=lambda log_dir: len(log_dir.logs) + len(log_dir.found()))
+        home = self.dirs.home(key, topic.id) or self.dirs.place(key)
+        if isinstance(home, Refused):
+            return self._not_opened(key, home)
+        # A folder tells where a partition is, should another directory be missing some day.
+        lazy = internal and self.dirs.single
         try:
-            log = home.open_log(name, index, topic.id, config, producers, self._clock.now_ms(), lazy=internal)
+            log = home.open_log(name, index, topic.id, config, producers, self._clock.now_ms(), lazy=lazy)
         except StorageFailed as failure:
-            if self._failed.get(key) != failure.reason:
-                self._failed[key] = failure.reason
-                events.error("could not open a partition", partition=str(key), reason=failure.reason)
-            return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
+            return self._not_opened(key, storage_error(failure.reason))
         self._failed.pop(key, None)
         self._say(home)
-        self._homes[key] = home
+        self.dirs.homes[key] = home
         alone = len(place.image.replicas) == 1
         cells = self._cells.get(name)
         if cells is None:
@@ -251,6 +270,12 @@ class Partitions:
         self._assume(partition, place)
         return partition
 
+    def _not_opened(self, key: TopicPartition, refused: Refused) -> Refused:
+        if self._failed.get(key) != refused.detail:
+            self._failed[key] = refused.detail
+            events.error("could not open a partition", partition=str(key), reason=refused.detail)
+        return refused
+
     def _say(self, home: LogDir) -> None:
         for note in home.notes:
             events.warning("log directory", note=note)
@@ -265,7 +290,7 @@ class Partitions:
             place = self._places.get(key)
             if place is not None and key not in self._open:
                 internal = is_internal(key[0])
-                if not internal or TopicPartition(*key) in self._homes:
+                if not internal or TopicPartition(*key) in self.dirs.homes:
                     try:
                         self._unopened |= isinstance(self._open_now(place), Refused)
                     except Exception as error:
@@ -273,6 +298,41 @@ class Partitions:
                         events.error("could not open a partition", partition=f"{key[0]}-{key[1]}", exc_info=error)
             if number % OPENED_PER_SLICE == OPENED_PER_SLICE - 1:
                 yield
+
+    # -- losing ------------------------------------------------------------------------------------------------------
+
+    def _miss(self) -> None:
+        """A directory is offline from the start: what has no folder elsewhere is taken to be there."""
+        where = "; ".join(f"{path} ({reason})" for path, reason in self.dirs.offline.items())
+        missed = [
+            key for key, place in self._places.items() if self.dirs.home(TopicPartition(*key), place.topic.id) is None
+        ]
+        refused = storage_error(f"not in any log directory that is online; offline: {where}")
+        for key in missed:
+            self._lose(key, refused)
+        if missed:
+            events.error("partitions are offline with their log directory", partitions=len(missed), offline=where)
+
+    def _directory_failed(self, log_dir: LogDir) -> None:
+        refused = storage_error(f"log directory {log_dir.path} is offline: {log_dir.health.failure}")
+        for key, home in self.dirs.homes.items():
+            if home is log_dir and key in self._places:
+                self._lose(key, refused)
+        if not self.dirs.online and self.on_no_disk is not None:
+            self.on_no_disk()
+
+    def _lose(self, key: tuple[str, int], refused: Refused) -> None:
+        """The partition can't be served here any more; whoever waits for it is told."""
+        self.unavailable[key] = refused
+        self.losses += 1
+        self._led.pop(key, None)
+        partition = self._open.pop(key, None)
+        if partition is not None:
+            partition.leads = False
+            partition.log.abandon()
+            partition.lose(refused)
+        for told in self.on_loss:
+            told(*key)
 
     # -- the calendar ------------------------------------------------------------------------------------------------
 
@@ -323,7 +383,7 @@ class Partitions:
         for partition in self.all():
             if partition.log.deleted_files:
                 self._in_thread(partition.log.purge_deleted, now)
-        for log_dir in self.log_dirs:
+        for log_dir in self.dirs.online:
             self._in_thread(log_dir.purge, now)
 
     def _checkpoint(self) -> None:
@@ -334,14 +394,14 @@ class Partitions:
                 self._in_thread(log_dir.checkpoint, logs, marks)
 
     def _by_directory(self) -> list[tuple[LogDir, list[PartitionLog], dict[TopicPartition, int]]]:
-        logs: dict[int, list[PartitionLog]] = {id(log_dir): [] for log_dir in self.log_dirs}
-        marks: dict[int, dict[TopicPartition, int]] = {id(log_dir): {} for log_dir in self.log_dirs}
+        logs: dict[int, list[PartitionLog]] = {id(log_dir): [] for log_dir in self.dirs.online}
+        marks: dict[int, dict[TopicPartition, int]] = {id(log_dir): {} for log_dir in self.dirs.online}
         for (topic, index), partition in self._open.items():
             key = TopicPartition(topic, index)
-            home = id(self._homes[key])
+            home = id(self.dirs.homes[key])
             logs[home].append(partition.log)
             marks[home][key] = partition.high_watermark
-        return [(log_dir, logs[id(log_dir)], marks[id(log_dir)]) for log_dir in self.log_dirs]
+        return [(log_dir, logs[id(log_dir)], marks[id(log_dir)]) for log_dir in self.dirs.online]
 
     def _in_thread(self, work: Callable[..., object], *args: object) -> None:
         def done(future: asyncio.Future[object]) -> None:
@@ -370,6 +430,9 @@ class Partitions:
                 await loop.run_in_executor(None, self._close, log_dir, logs, marks, wanted)
             except StorageFailed as failure:
                 events.error("log directory not closed cleanly", directory=failure.log_dir, reason=failure.reason)
+        for log_dir in self.dirs.opened:
+            if log_dir.health.failure:
+                log_dir.close(clean=False)
         for partition in self._open.values():
             partition.lose(NOT_LEADER)
         self.flusher.close()
@@ -389,7 +452,7 @@ class Partitions:
         self._stops.clear()
         if self._own_calendar:
             self._calendar.stop()
-        for log_dir in self.log_dirs:
+        for log_dir in self.dirs.opened:
             log_dir.close(clean=False)
 
     # -- metrics -----------------------------------------------------------------------------------------------------
@@ -410,9 +473,9 @@ class Partitions:
             "kafka_server_replicamanager_underminisrpartitioncount",
             lambda: sum(p.leads and not p.enough_replicas for p in opened.values()),
         )
-        gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed))
+        gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed) + len(self.unavailable))
         gauge("kafka_server_replicamanager_produceridcount", lambda: sum(len(p.producers) for p in opened.values()))
-        gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: 0)
+        gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(self.dirs.offline))
 
         def of_each(name: str, read: Callable[[Partition], float]) -> None:
             metrics.gauge_by(name, lambda: [((p.topic, str(p.index)), read(p)) for p in opened.values()])

@@ -25,6 +25,7 @@ from pykafkad.storage.checkpoints import (
     encode_properties,
 )
 from pykafkad.storage.disk import Disk, Lock
+from pykafkad.storage.health import Health
 from pykafkad.storage.log import PartitionLog, new_log, open_log
 from pykafkad.storage.pool import Pool
 from pykafkad.storage.recovery import ProducerState
@@ -59,6 +60,7 @@ class LogDir:
         self.logs: dict[TopicPartition, PartitionLog] = {}
         self.notes: list[str] = []
         """What was found out of order, one line each; the caller logs them and empties the list."""
+        self.health = Health(path)
         self._lock = lock
         self._writing = threading.Lock()
         self._files = Pool(disk.max_open_files)
@@ -162,7 +164,7 @@ class LogDir:
             self.set_aside(found)
             found = None
         path = f"{self.path}/{names.directory_name(topic, partition)}"
-        place = Place(self.disk, self.path, path, self._files, self._indexes)
+        place = Place(self.disk, self.path, path, self._files, self._indexes, self.health)
         if found is None:
             self._bury(key)
             log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
@@ -241,13 +243,14 @@ class LogDir:
                     self.disk.remove_tree(item[1])
                     self._doomed.remove(item)
             except OSError as error:
-                raise StorageFailed(self.path, f"purge: {error}") from error
+                raise self.health.judge_write(f"purge: {error}", error) from error
         return len(due)
 
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint(self, logs: Iterable[PartitionLog], high_watermarks: Mapping[TopicPartition, int]) -> None:
         """Write recovery points, log starts and high watermarks. May run in a worker thread."""
+        self.health.check()
         with self._writing:
             points, starts = self._offsets(logs)
             watermarks = {key: self._high_watermarks[key] for key in self._found if key in self._high_watermarks}
@@ -305,15 +308,22 @@ class LogDir:
         """
         dirty = [log for log in self.logs.values() if log.dirty]
         together = len(dirty) >= SYNC_TOGETHER
+        failed: StorageFailed | None = None
         for log in self.logs.values():
-            log.close(sync=not together)
+            try:
+                log.close(sync=not together)
+            except StorageFailed as failure:  # the others shall be as safe as they can be
+                failed = failed or failure
         if together:
+            self.health.check()
             try:
                 self.disk.sync_all(self.path)
             except OSError as error:
-                raise StorageFailed(self.path, f"sync: {error}") from error
+                raise self.health.judge_sync(f"sync: {error}", error) from error
             for log in dirty:
                 log.synced()
+        if failed is not None:
+            raise failed
 
     def close(self, clean: bool, wanted: Container[TopicPartition] | None = None) -> None:
         """Give the directory up. ``clean``: close every log and leave the marker that spares the next start recovery.
@@ -326,6 +336,7 @@ class LogDir:
                 for log in self.logs.values():
                     log.abandon()
                 return
+            self.health.check()
             self.close_logs()
             points, starts = self._offsets(self.logs.values())
             with self._writing:
@@ -342,13 +353,13 @@ class LogDir:
         try:
             self.disk.replace(path, data)
         except OSError as error:
-            raise StorageFailed(self.path, f"{path}: {error}") from error
+            raise self.health.judge_write(f"{path}: {error}", error) from error
 
     def _rename(self, path: str, new_path: str) -> None:
         try:
             self.disk.rename(path, new_path)
         except OSError as error:
-            raise StorageFailed(self.path, f"rename {path}: {error}") from error
+            raise self.health.judge_write(f"rename {path}: {error}", error) from error
 
 
 def _make_durably(disk: Disk, path: str) -> None:

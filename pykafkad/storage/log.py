@@ -24,6 +24,7 @@ from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
 from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadata
 from pykafkad.storage.disk import Buffer, File, FileSlice
+from pykafkad.storage.health import BROKEN
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.recovery import Loaded, ProducerState, load, load_producers
 from pykafkad.storage.retention import Candidate, expired
@@ -285,7 +286,7 @@ class PartitionLog:
                 return None
             return FileSlice(segment.file, start, length)
         except (OSError, CorruptSegment, CorruptIndex) as error:
-            raise self._failed("read", error) from error
+            raise self._unreadable(error) from error
 
     def _locate(self, offset: int, until: int, wait: bool) -> tuple[Segment, int, int, int]:
         """The same in a closed segment; one may end before the next begins, so the search may have to go on."""
@@ -308,14 +309,14 @@ class PartitionLog:
         try:
             return first_at_or_after(self._row(), self._segments, timestamp, self.start_offset, until, wait)
         except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
-            raise self._failed("read", error) from error
+            raise self._unreadable(error) from error
 
     def max_timestamp(self, *, wait: bool = True) -> TimestampOffset | None:
         """The first record that has the greatest timestamp of the log."""
         try:
             return latest(self._row(), self._segments, wait)
         except (OSError, CorruptSegment, CorruptIndex, WireError) as error:
-            raise self._failed("read", error) from error
+            raise self._unreadable(error) from error
 
     def _row(self) -> Peaks:
         if self._peaks is None:
@@ -498,6 +499,7 @@ class PartitionLog:
         dirty = self._directory_dirty
         if upto <= self.recovery_point and not dirty:
             return
+        self.place.health.check()
         segments = tuple(self._segments)
         try:
             for number, segment in enumerate(segments):
@@ -516,9 +518,10 @@ class PartitionLog:
                     self._directory_dirty = True
                     raise
         except OSError as error:
-            if truncations != self._truncations:
+            if truncations != self._truncations and error.errno not in BROKEN:
                 return  # the segment went away beneath us, and the truncation has set the recovery point
-            raise self._failed("flush", error) from error
+            raise self.place.health.judge_sync(self._reason("flush", error), error) from error
+        self.place.health.check()  # another log's sync may have failed meanwhile
         with _MARKING:
             if truncations == self._truncations and upto > self.recovery_point:
                 self.recovery_point = upto
@@ -586,12 +589,14 @@ class PartitionLog:
             if self._unmade:
                 return
             if self.dirty:
-                self._active.seal()
-                snapshot = encode(self.producers.snapshot())
-                place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
-                self._directory_dirty = True
-                if sync:
-                    self.flush()
+                try:
+                    self._active.seal()
+                    snapshot = encode(self.producers.snapshot())
+                    place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
+                    self._directory_dirty = True
+                finally:  # a full disk has no room for them, and what was written before counts all the same
+                    if sync:
+                        self.flush()
             self.purge_deleted(_FOREVER)
         except OSError as error:
             raise self._failed("close", error) from error
@@ -636,7 +641,14 @@ class PartitionLog:
         load_producers(self.place, self._segments, self.start_offset, self.end_offset, self.producers, [])
 
     def _failed(self, what: str, error: Exception) -> StorageFailed:
-        return StorageFailed(self.place.log_dir, f"{what} {self.topic}-{self.partition}: {error}")
+        """A write failed; the directory hears of it."""
+        return self.place.health.judge_write(self._reason(what, error), error)
+
+    def _unreadable(self, error: Exception) -> StorageFailed:
+        return StorageFailed(self.place.log_dir, self._reason("read", error))
+
+    def _reason(self, what: str, error: Exception) -> str:
+        return f"{what} {self.topic}-{self.partition}: {error}"
 
 
 def open_log(

@@ -15,6 +15,7 @@ from kafkawire.errors import WireError
 from pykafkad.storage import names
 from pykafkad.storage.cold import take
 from pykafkad.storage.disk import Buffer, Disk, File
+from pykafkad.storage.health import Health
 from pykafkad.storage.indexes import (
     OFFSET_ENTRY,
     TIME_ENTRY,
@@ -52,14 +53,17 @@ class CorruptSegment(Exception):
 class Place:
     """Where a log lives, shared by its segments: a deleted topic's folder is renamed under them."""
 
-    __slots__ = ("directory", "disk", "files", "indexes", "log_dir")
+    __slots__ = ("directory", "disk", "files", "health", "indexes", "log_dir")
 
-    def __init__(self, disk: Disk, log_dir: str, directory: str, files: Pool, indexes: Pool) -> None:
+    def __init__(
+        self, disk: Disk, log_dir: str, directory: str, files: Pool, indexes: Pool, health: Health | None = None
+    ) -> None:
         self.disk = disk
         self.log_dir = log_dir
         self.directory = directory
         self.files = files
         self.indexes = indexes
+        self.health = health or Health(log_dir)
 
     def path(self, offset: int, suffix: str) -> str:
         return f"{self.directory}/{names.file_name(offset, suffix)}"

@@ -43,20 +43,31 @@ def topic_id(name: str, generation: int = 0) -> bytes:
 class Broker:
     """Call inside a running (virtual) loop."""
 
-    def __init__(self, *, disk: MemoryDisk | None = None, config: Config | None = None, **topics: int) -> None:
+    def __init__(
+        self,
+        *,
+        disk: MemoryDisk | None = None,
+        config: Config | None = None,
+        dirs: tuple[str, ...] = (DATA,),
+        offline: Mapping[str, str] | None = None,
+        **topics: int,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.clock = LoopClock(self.loop)
         self.disk = disk or MemoryDisk()
+        self.dirs = dirs
         self.config = config or Config()
         self.metrics = Metrics()
         self.producer_id_blocks: list[range] = []
-        self.log_dir = LogDir.open(self.disk, DATA, node_id=NODE_ID, cluster_id="cluster")
+        self.log_dirs = [LogDir.open(self.disk, path, node_id=NODE_ID, cluster_id="cluster") for path in dirs]
+        self.log_dir = self.log_dirs[0]
         self.partitions = Partitions(
             config=self.config,
             clock=self.clock,
             metrics=self.metrics,
             node_id=NODE_ID,
-            log_dirs=[self.log_dir],
+            log_dirs=self.log_dirs,
+            offline=offline,
         )
         self.metadata = SimpleNamespace(image=ClusterImage())
         self.node = Node(
@@ -164,10 +175,10 @@ class Broker:
 
     # -- ends --------------------------------------------------------------------------------------------------------
 
-    async def restarted(self) -> Broker:
-        """Stop cleanly, start again over the same disk and cluster."""
+    async def restarted(self, offline: tuple[str, ...] = ()) -> Broker:
+        """Stop cleanly, start again over the same disk and cluster, perhaps without some directories."""
         await self.partitions.stop()
-        return self._again()
+        return self._without(offline) if offline else self._again()
 
     def crashed(self, *, power_cut: bool = False) -> Broker:
         """kill -9, or the power goes."""
@@ -176,7 +187,12 @@ class Broker:
         return self._again()
 
     def _again(self) -> Broker:
-        other = Broker(disk=self.disk, config=self.config)
+        return self._without(())
+
+    def _without(self, offline: tuple[str, ...]) -> Broker:
+        dirs = tuple(path for path in self.dirs if path not in offline)
+        other = Broker(disk=self.disk, config=self.config, dirs=dirs, offline=dict.fromkeys(offline, "I/O error"))
+        other.dirs = self.dirs
         other.topics, other.configs, other.features = self.topics, self.configs, self.features
         other.publish()
         return other

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from kafkawire import codec
@@ -42,7 +43,7 @@ class Control:
             clock=self.clock,
             metrics=Metrics(),
             metadata=self.metadata,
-            partitions=None,  # type: ignore[arg-type]
+            partitions=SimpleNamespace(unavailable={}, losses=0),  # type: ignore[arg-type]
             groups=None,  # type: ignore[arg-type]
             transactions=None,  # type: ignore[arg-type]
             producer_ids=ProducerIds(self.admin.next_producer_ids),
