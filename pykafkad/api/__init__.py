@@ -31,6 +31,7 @@ SERVED: dict[str, tuple[int, int] | None] = {
     "alter_configs": None,
     "list_config_resources": None,
     "describe_log_dirs": None,
+    "alter_replica_log_dirs": None,
     "produce": None,
     "fetch": None,
     "list_offsets": None,

@@ -51,5 +51,13 @@ def _describe(call: Call, log_dir: LogDir, wanted: set[tuple[str, int]] | None) 
             topic.partitions.append(
                 describe_log_dirs.Partition(partition_index=index, partition_size=size, offset_lag=lag)
             )
+    for (name, index), size, lag in call.node.partitions.moves.arriving(log_dir):
+        if wanted is None or (name, index) in wanted:
+            topic = topics.setdefault(name, describe_log_dirs.Topic(name=name))
+            topic.partitions.append(
+                describe_log_dirs.Partition(
+                    partition_index=index, partition_size=size, offset_lag=lag, is_future_key=True
+                )
+            )
     result.topics = list(topics.values())
     return result

@@ -102,7 +102,7 @@ class Coordinators(Generic[M]):
 
     def _lost(self, topic: str, index: int) -> None:
         """The partition's log directory has failed: what the shard remembers may not be what was written."""
-        if topic == OFFSETS_TOPIC and (shard := self._shards.pop(index, None)) is not None:
+        if topic == self.topic and (shard := self._shards.pop(index, None)) is not None:
             shard.close()
 
     # ── the cluster changes ──

@@ -36,6 +36,7 @@ class Flusher:
         self._wanted: dict[Flushed, int] = {}
         self._running: dict[Flushed, asyncio.Future[None]] = {}
         self._timers: dict[Flushed, asyncio.TimerHandle] = {}
+        self._idle: dict[Flushed, Callable[[], None]] = {}
 
     def request(self, partition: Flushed, upto: int) -> None:
         """Make everything below ``upto`` durable soon; ``partition.flushed`` tells when."""
@@ -60,6 +61,13 @@ class Flusher:
         if timer is not None:
             timer.cancel()
 
+    def when_idle(self, partition: Flushed, callback: Callable[[], None]) -> None:
+        """Call back at a moment when no sync of the partition runs: now, or before the next one begins."""
+        if partition in self._running:
+            self._idle[partition] = callback
+        else:
+            callback()
+
     def _start(self, partition: Flushed, upto: int) -> None:
         loop = asyncio.get_running_loop()
         if self._executor is None:
@@ -71,12 +79,15 @@ class Flusher:
         def done(future: asyncio.Future[None]) -> None:
             del self._running[partition]
             if future.cancelled():
+                self._idle.pop(partition, None)
                 return
             error = future.exception()
             if error is not None and not isinstance(error, StorageFailed):
                 error = StorageFailed(partition.log.directory, repr(error))
             if self._observe is not None:
                 self._observe((loop.time() - begun) * 1000)
+            if (callback := self._idle.pop(partition, None)) is not None:
+                callback()
             wanted = self._wanted.pop(partition, 0)
             if wanted > upto and error is None:
                 self._start(partition, wanted)

@@ -16,6 +16,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused
 from pykafkad.logs import log as events
 from pykafkad.model import TopicPartition
+from pykafkad.storage.names import DELETE_DIRECTORY, FUTURE_DIRECTORY, Marked
 
 if TYPE_CHECKING:
     from pykafkad.storage.directory import Found, LogDir
@@ -35,14 +36,30 @@ class LogDirs:
         """Path -> why, of directories that failed, at the start or since."""
         self.cordoned: tuple[str, ...] = ()
         self.homes: dict[TopicPartition, LogDir] = {}
+        self.preferred: dict[TopicPartition, LogDir] = {}
+        """Where partitions are to be made that don't exist yet."""
         self.on_failure: Callable[[LogDir], None] | None = None
         """Told on the loop, before anything else can be answered from that directory there."""
+        self.interrupted: list[tuple[LogDir, Marked]] = []
+        """Moves that were under way when the broker stopped: where to, and the folder there."""
         self._doubles: dict[TopicPartition, list[tuple[LogDir, Found]]] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         for log_dir in found:
             log_dir.health.on_failure = lambda log_dir=log_dir: self._failed(log_dir)
+        self._complete_moves(found)
         self._look_around(found)
+
+    def _complete_moves(self, log_dirs: Sequence[LogDir]) -> None:
+        """A mirror whose source has been renamed away, under the same unique name, is the partition."""
+        given_up = {one[:3] for log_dir in log_dirs for one in log_dir.marked if one.suffix == DELETE_DIRECTORY}
+        for log_dir in log_dirs:
+            for one in log_dir.marked:
+                if one.suffix == FUTURE_DIRECTORY:
+                    if one[:3] in given_up:
+                        log_dir.promote(one)
+                    else:
+                        self.interrupted.append((log_dir, one))
 
     def _look_around(self, log_dirs: Sequence[LogDir]) -> None:
         places: dict[TopicPartition, list[tuple[LogDir, Found]]] = {}
@@ -81,10 +98,21 @@ class LogDirs:
 
     def place(self, key: TopicPartition) -> LogDir | Refused:
         """A directory for a partition that has none."""
+        if (wanted := self.preferred.pop(key, None)) is not None and wanted in self.online:
+            return wanted
         open_to_new = [log_dir for log_dir in self.online if not self.is_cordoned(log_dir.path)]
         if not open_to_new:
             return storage_error(f"no log directory takes {key}: all are cordoned or offline")
         return min(open_to_new, key=lambda log_dir: len(log_dir.logs) + len(log_dir.found()))
+
+    def by_path(self, path: str) -> LogDir | Refused:
+        """The directory at an absolute path, if it is one of ours and online."""
+        for log_dir in self.online:
+            if log_dir.path == path:
+                return log_dir
+        if path in self.offline:
+            return storage_error(f"log directory {path} is offline")
+        return Refused(ErrorCode.LOG_DIR_NOT_FOUND, f"{path} is not in log.dirs")
 
     def is_cordoned(self, path: str) -> bool:
         return ALL in self.cordoned or path in self.cordoned

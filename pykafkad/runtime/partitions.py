@@ -22,6 +22,7 @@ from pykafkad.model import TopicPartition
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.log_dirs import LogDirs, storage_error
+from pykafkad.runtime.moves import Moves
 from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
 from pykafkad.state.sequences import Producers
 
@@ -63,6 +64,8 @@ class Partitions:
         self.config = config
         self.dirs = LogDirs(log_dirs, offline)
         self.dirs.on_failure = self._directory_failed
+        self.dirs.cordoned = config.cordoned_log_dirs
+        self.moves = Moves(self)
         self.flusher = flusher or Flusher()
         self._clock = clock
         self._metrics = metrics
@@ -162,6 +165,7 @@ class Partitions:
         if default == old.config(BROKER, "") and mine == old.config(BROKER, own):
             return False
         self.config = self.config.with_dynamic(default, mine)
+        self.dirs.cordoned = self.config.cordoned_log_dirs
         return True
 
     def _configure(self, name: str, config: TopicConfig) -> None:
@@ -211,6 +215,8 @@ class Partitions:
         if self.unavailable.pop(key, None) is not None:
             self.losses += 1
         self._led.pop(key, None)
+        self.moves.cancel(TopicPartition(*key))
+        self.dirs.preferred.pop(TopicPartition(*key), None)
         partition = self._open.pop(key, None)
         home = self.dirs.homes.pop(TopicPartition(*key), None)
         if home is not None and home.health.failure:
@@ -299,6 +305,17 @@ class Partitions:
             if number % OPENED_PER_SLICE == OPENED_PER_SLICE - 1:
                 yield
 
+    # -- moving ------------------------------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        return self._clock.now_ms()
+
+    def moved(self, key: TopicPartition, target: LogDir) -> None:
+        """A partition's log goes on in another directory: the checkpoints of both shall say so soon."""
+        self.dirs.homes[key] = target
+        self._checkpointed = None
+        self._checkpoint()
+
     # -- losing ------------------------------------------------------------------------------------------------------
 
     def _miss(self) -> None:
@@ -349,6 +366,7 @@ class Partitions:
             every(config.log_flush_offset_checkpoint_interval_ms, self._flush_closed, first_ms=first),
             every(config.replica_high_watermark_checkpoint_interval_ms, self._checkpoint),
             every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
+            every(soon, self.moves.resume, first_ms=0),
             every(10_000, self._purge),
         ]
 
@@ -422,6 +440,7 @@ class Partitions:
         for partition in self._open.values():
             partition.leads = False
         self._led.clear()
+        await self.moves.stop()
         await self.flusher.drain()
         loop = asyncio.get_running_loop()
         wanted = {TopicPartition(*key) for key in self._places}
@@ -452,6 +471,7 @@ class Partitions:
         self._stops.clear()
         if self._own_calendar:
             self._calendar.stop()
+        self.moves.abandon()
         for log_dir in self.dirs.opened:
             log_dir.close(clean=False)
 

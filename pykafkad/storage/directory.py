@@ -68,6 +68,8 @@ class LogDir:
         self._doomed: list[tuple[int, str]] = []
         self._deleted: set[TopicPartition] = set()
         """Partitions of which a checkpoint on disk, or one that is being written, may still speak."""
+        self.marked: list[names.Marked] = []
+        """Folders of moves that were under way, and of what was being deleted, as they were found at start."""
         self._found: dict[TopicPartition, Found] = {}
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
@@ -120,6 +122,8 @@ class LogDir:
     def _look_around(self) -> None:
         for name in sorted(self.disk.list(self.path)):
             path = f"{self.path}/{name}"
+            if (marked := names.marked(name)) is not None:
+                self.marked.append(marked)
             if name.endswith(names.DELETE_DIRECTORY):
                 self._doomed.append((0, path))
                 continue
@@ -164,7 +168,7 @@ class LogDir:
             self.set_aside(found)
             found = None
         path = f"{self.path}/{names.directory_name(topic, partition)}"
-        place = Place(self.disk, self.path, path, self._files, self._indexes, self.health)
+        place = self._place(path)
         if found is None:
             self._bury(key)
             log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
@@ -218,6 +222,49 @@ class LogDir:
         with self._writing:
             self._amend({TopicPartition(log.topic, log.partition): 0})
             log.restart_at(offset, now)
+
+    # -- moving a log here or away ---------------------------------------------------------------------------------
+
+    def hand_over(self, log: PartitionLog, target: LogDir, mirror: str, unique: str) -> str:
+        """The log goes on in ``target``, whose folder ``mirror`` has all of it. Returns our folder's new name, which
+        may go once the log's names are durable over there (``doom``).
+        """
+        key = TopicPartition(log.topic, log.partition)
+        target._bury(key)  # it may have been there before
+        old = log.directory
+        doomed = f"{self.path}/{names.directory_name(*key)}.{unique}{names.DELETE_DIRECTORY}"
+        self._rename(old, doomed)
+        try:
+            self.disk.sync_directory(self.path)
+            target._rename(mirror, f"{target.path}/{names.directory_name(*key)}")
+        except (OSError, StorageFailed) as error:
+            self._rename(doomed, old)
+            if isinstance(error, OSError):
+                raise self.health.judge_sync(f"sync: {error}", error) from error
+            raise
+        log.move_to(target._place(f"{target.path}/{names.directory_name(*key)}"))
+        self._forget(key)
+        target.logs[key] = log
+        return doomed
+
+    def doom(self, path: str, when: int) -> None:
+        """Remove a folder at the first ``purge`` from then on."""
+        self._doomed.append((when, path))
+
+    def promote(self, future: names.Marked) -> None:
+        """Give the mirror of a move that a crash interrupted at its end the name that it was about to get."""
+        key = TopicPartition(future.topic, future.partition)
+        path = f"{self.path}/{names.directory_name(*key)}"
+        self._rename(f"{self.path}/{names.future_directory_name(*key, future.unique)}", path)
+        try:
+            self.disk.sync_directory(self.path)
+        except OSError as error:
+            raise self.health.judge_sync(f"sync: {error}", error) from error
+        self._found[key] = Found(*key, self._topic_id(path), path)
+        self.notes.append(f"{path}: completed a move from another log directory")
+
+    def _place(self, path: str) -> Place:
+        return Place(self.disk, self.path, path, self._files, self._indexes, self.health)
 
     def _forget(self, key: TopicPartition) -> None:
         for known in (self.logs, self._found, self._recovery_points, self._starts, self._high_watermarks):

@@ -119,6 +119,11 @@ class OffsetIndex:
     def let_go(self) -> None:
         self._cache = None
 
+    def settle(self, disk: Disk, path: str, pool: Pool) -> None:
+        """The file has been copied there."""
+        self.disk, self.path, self.pool = disk, path, pool
+        self._cache = None
+
     def _load(self, wait: bool = True) -> array[int]:
         self.used = True
         cache = self._cache
@@ -239,6 +244,10 @@ class TimeIndex:
             file.append(bytes(self._tail))
             self._saved += len(self._tail) // TIME_ENTRY.size
             self._tail.clear()
+
+    def settle(self, disk: Disk, path: str) -> None:
+        """The file has been copied there."""
+        self.disk, self.path = disk, path
 
     def _bytes(self) -> bytes:
         if not self._saved:

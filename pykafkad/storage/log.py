@@ -576,6 +576,31 @@ class PartitionLog:
         """Something was appended since it was opened, or room reserved for it."""
         return self._epoch != _NO_APPEND_YET or self._active.allocated
 
+    # -- another place ---------------------------------------------------------------------------------------------
+
+    @property
+    def truncations(self) -> int:
+        """Counts how often the end was cut: whoever copies the log has to begin again then."""
+        return self._truncations
+
+    @property
+    def folder_durable(self) -> bool:
+        """Whether a power cut can no longer take the folder's name away."""
+        return not self._folder_dirty
+
+    def move_to(self, place: Place) -> None:
+        """Go on in another folder that holds the same files; everything but their names is known to be durable there
+        as far as it was here. No flush may be under way.
+        """
+        for segment in self._segments:
+            segment.let_all_go(keep_unsaved=segment is self._active)
+        mine = self.place  # shared with the segments
+        mine.disk, mine.log_dir, mine.directory = place.disk, place.log_dir, place.directory
+        mine.files, mine.indexes, mine.health = place.files, place.indexes, place.health
+        self._active.settle()
+        self._deleted.clear()  # they stayed behind
+        self._directory_dirty = self._folder_dirty = True
+
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 LOG = ".log"
 INDEX = ".index"
 TIME_INDEX = ".timeindex"
@@ -50,6 +52,29 @@ def partition_of(directory: str) -> tuple[str, int] | None:
     if not dash or not topic or not digits.isascii() or not digits.isdigit() or digits != str(int(digits)):
         return None
     return topic, int(digits)
+
+
+class Marked(NamedTuple):
+    """A partition's folder under a name that says what is to become of it: ``<topic>-<partition>.<unique><suffix>``."""
+
+    topic: str
+    partition: int
+    unique: str
+    suffix: str
+
+
+def marked(directory: str) -> Marked | None:
+    """What a folder's name says that ends in -future, -delete or -stray."""
+    for suffix in (FUTURE_DIRECTORY, DELETE_DIRECTORY, STRAY_DIRECTORY):
+        if directory.endswith(suffix):
+            folder, dot, unique = directory.removesuffix(suffix).rpartition(".")
+            who = partition_of(folder)
+            return Marked(*who, unique, suffix) if dot and who is not None else None
+    return None
+
+
+def future_directory_name(topic: str, partition: int, unique: str) -> str:
+    return f"{topic}-{partition}.{unique}{FUTURE_DIRECTORY}"
 
 
 def deleted_directory_name(topic: str, partition: int, unique: bytes) -> str:

@@ -271,6 +271,23 @@ class Segment:
                 disk.open(index.path, create=True)
         self.new = False
 
+    def let_all_go(self, *, keep_unsaved: bool) -> None:
+        """Close, because the files go on under other names; ``keep_unsaved``: index entries that are only in memory
+        come along, to be saved there.
+        """
+        offsets, times = self._offsets, self._times
+        self.close()
+        if keep_unsaved:
+            self._offsets, self._times = offsets, times
+
+    def settle(self) -> None:
+        """The place has changed: what was kept in memory belongs there from now on."""
+        if self._offsets is not None:
+            self._offsets.settle(self.place.disk, self.place.path(self.base_offset, names.INDEX), self.place.indexes)
+        if self._times is not None:
+            self._times.settle(self.place.disk, self.place.path(self.base_offset, names.TIME_INDEX))
+        self.new = False
+
     def cut(self, size: int) -> None:
         """Bytes from ``size`` on are gone, on disk too."""
         self.file.truncate(size)

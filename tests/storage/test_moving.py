@@ -1,0 +1,187 @@
+"""A log moves to another directory while it is written, and no crash on the way loses or doubles a record."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from pykafkad.errors import StorageFailed
+from pykafkad.storage.directory import LogDir
+from pykafkad.storage.log import PartitionLog
+from pykafkad.storage.moving import Mirror
+from tests.kit.disk import MemoryDisk
+from tests.storage.helpers import append, batch, open_dir, open_log, read_all
+
+UNIQUE = "0123456789abcdef0123456789abcdef"
+SEGMENT = 2_000
+
+
+def filled(log: PartitionLog, batches: int = 40) -> None:
+    for _ in range(batches):
+        append(log, batch(3, size=50))
+
+
+def setting(disk: MemoryDisk) -> tuple[LogDir, LogDir, PartitionLog, Mirror]:
+    a, b = open_dir(disk, "/a"), open_dir(disk, "/b")
+    log = open_log(a, internal_segment_bytes=SEGMENT, index_interval_bytes=200)
+    filled(log)
+    return a, b, log, Mirror(log, a, b, UNIQUE)
+
+
+def caught_up(mirror: Mirror) -> Mirror:
+    while mirror.copy():
+        pass
+    return mirror
+
+
+def moved(mirror: Mirror) -> str:
+    """Swapped, after whatever has come meanwhile was copied too."""
+    while (old := mirror.swap()) is None:
+        caught_up(mirror)
+    return old
+
+
+def contents(log: PartitionLog, disk: MemoryDisk) -> dict[str, bytes]:
+    return {name: disk.read(f"{log.directory}/{name}") for name in disk.list(log.directory)}
+
+
+def test_a_log_moves_with_all_its_files_and_goes_on() -> None:
+    disk = MemoryDisk()
+    a, b, log, mirror = setting(disk)
+    held = log.read(0, 1 << 20, log.end_offset, at_least_one=True)
+    caught_up(mirror)
+    assert (mirror.end_offset, mirror.missing, mirror.ready) == (log.end_offset, 0, True)
+    append(log, batch(2))  # while it is being copied
+    assert mirror.missing > 0
+    before = read_all(log)
+    old = moved(mirror)
+    assert old == f"/a/t-0.{UNIQUE}-delete" and log.directory == "/b/t-0" and log.log_dir == "/b"
+    assert held is not None and len(held.read()) == len(held)
+    assert read_all(log) == before
+    append(log, batch(3))
+    log.flush()
+    a.doom(old, 0)
+    assert a.purge(0) == 1 and not any("t-0" in name for name in disk.list("/a"))
+    assert (list(a.logs), [key.topic for key in b.logs]) == ([], ["t"])
+    end, files = log.end_offset, contents(log, disk)
+    a.close(True)
+    b.close(True)
+    for name, data in files.items():  # copied, not made anew
+        if name.endswith(".log"):
+            assert contents(log, disk)[name].startswith(data)
+    again = open_log(open_dir(disk, "/b"), internal_segment_bytes=SEGMENT)
+    assert again.end_offset == end and len(read_all(again)) == 42
+
+
+def test_what_was_durable_is_durable_in_the_new_place_before_the_old_one_has_lost_its_name() -> None:
+    for seed in range(30):
+        disk = MemoryDisk(seed)
+        _, _, log, mirror = setting(disk)
+        caught_up(mirror)
+        append(log, batch(2))
+        log.flush()  # the topic has flush.messages=1
+        end = log.end_offset
+        moved(mirror)
+        disk.crash()
+        directory = next(d for d in (open_dir(disk, "/b"), open_dir(disk, "/a")) if complete(d))
+        again = open_log(directory, internal_segment_bytes=SEGMENT)
+        assert again.end_offset == end and len(read_all(again)) == 41
+
+
+def complete(directory: LogDir) -> bool:
+    """Whether the log is here after a crash; a mirror whose time had come gets its name, as ``LogDirs`` does it."""
+    for marked in directory.marked:
+        if marked.suffix == "-future" and directory.disk.exists(f"/a/t-0.{UNIQUE}-delete"):
+            directory.promote(marked)
+    return bool(directory.found())
+
+
+def test_a_crash_at_any_write_leaves_one_whole_log() -> None:
+    class Power(BaseException):
+        """Goes."""
+
+    for fatal in range(1, 60):
+        disk = MemoryDisk(seed=fatal)
+        _, _, log, mirror = setting(disk)
+        log.flush()
+        end = log.end_offset
+        left = fatal
+
+        def count(path: str, disk: MemoryDisk = disk) -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                raise Power
+
+        disk.before_fsync = count
+        try:
+            moved(mirror)
+        except Power:
+            pass
+        disk.before_fsync = None
+        disk.crash()
+        b, a = open_dir(disk, "/b"), open_dir(disk, "/a")
+        homes = [directory for directory in (b, a) if complete(directory)]
+        assert len(homes) == 1, fatal
+        assert open_log(homes[0], internal_segment_bytes=SEGMENT).end_offset == end
+
+
+def test_a_move_goes_on_after_a_restart_with_what_is_there() -> None:
+    disk = MemoryDisk()
+    a, b, log, mirror = setting(disk)
+    for _ in range(6):
+        mirror.copy()
+    copied = mirror.size
+    assert copied
+    a.close(True)
+    b.close(True)
+    a, b = open_dir(disk, "/a"), open_dir(disk, "/b")
+    assert [marked[:3] for marked in b.marked] == [("t", 0, UNIQUE)]
+    log = open_log(a, internal_segment_bytes=SEGMENT)
+    again = Mirror(log, a, b, UNIQUE)
+    again.copy()
+    assert again.size >= copied - SEGMENT
+    assert moved(again)
+    assert len(read_all(log)) == 40
+
+
+def test_retention_truncation_and_rolls_on_the_way() -> None:
+    disk = MemoryDisk()
+    _, _, log, mirror = setting(disk)
+    caught_up(mirror)
+    log.advance_start(40)
+    log.retain(0, log.end_offset)
+    log.truncate_to(90)
+    assert not mirror.ready
+    filled(log, 5)
+    log.roll(0)
+    caught_up(mirror)
+    before = read_all(log)
+    assert moved(mirror)
+    assert read_all(log) == before
+    logs = sorted(name for name in disk.list(log.directory) if name.endswith(".log"))
+    assert len(logs) == len(log.segments)
+
+
+def test_a_flipped_bit_stops_the_move_and_is_named() -> None:
+    disk = MemoryDisk()
+    _, b, log, mirror = setting(disk)
+    second = log.segments[1]
+    disk.flip_bit(second.path, 100)
+    with pytest.raises(StorageFailed, match=rf"{second.path} at 0: batch \d+ fails its CRC"):
+        caught_up(mirror)
+    assert log.log_dir == "/a" and not b.health.failure
+    mirror.discard()
+    assert [name for name in disk.list("/b") if "t-0" in name] == []
+
+
+def test_a_full_target_costs_the_move_nothing_but_time() -> None:
+    disk = MemoryDisk()
+    _, b, log, mirror = setting(disk)
+    disk.failing["append", ".log.tmp"] = OSError(errno.ENOSPC, "No space left on device", "/b/t-0.x-future/y")
+    with pytest.raises(StorageFailed, match="No space"):
+        caught_up(mirror)
+    assert not b.health.failure
+    disk.failing.clear()
+    assert moved(mirror) and len(read_all(log)) == 40
