@@ -201,7 +201,7 @@ class Partitions:
     def _remove_topic(self, topic: TopicImage) -> None:
         for index in range(len(topic.partitions)):
             self._remove((topic.name, index))
-        for log_dir in self.log_dirs:
+        for log_dir in self.dirs.online:
             self._in_thread(log_dir.sync_names)
         self._configs.pop(topic.name, None)
         if self._cells.pop(topic.name, None) is not None:

@@ -26,7 +26,8 @@ from pykafkad.storage.checkpoints import (
 )
 from pykafkad.storage.disk import Disk, Lock
 from pykafkad.storage.health import Health
-from pykafkad.storage.log import PartitionLog, new_log, open_log
+from pykafkad.storage.log import PartitionLog
+from pykafkad.storage.opening import new_log, open_log
 from pykafkad.storage.pool import Pool
 from pykafkad.storage.recovery import ProducerState
 from pykafkad.storage.segment import Place

@@ -26,7 +26,7 @@ from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadat
 from pykafkad.storage.disk import Buffer, File, FileSlice
 from pykafkad.storage.health import BROKEN
 from pykafkad.storage.indexes import CorruptIndex
-from pykafkad.storage.recovery import Loaded, ProducerState, load, load_producers
+from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
 from pykafkad.storage.retention import Candidate, expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
@@ -235,6 +235,13 @@ class PartitionLog:
         except OSError:
             pass  # never served, overwritten by the next append, cut by recovery
 
+    def begin(self) -> None:
+        """Make the folder of a new log now, and not with its first record."""
+        try:
+            self._make()
+        except OSError as error:
+            raise self._failed("create", error) from error
+
     def _make(self) -> None:
         """The folder of a lazily created log, at its first append."""
         self.place.disk.make_directory(self.place.directory)
@@ -423,7 +430,7 @@ class PartitionLog:
         if self.start_offset < offset <= self.end_offset:
             self.start_offset = offset
             if self.epochs.truncate_from_start(offset):
-                self._save_epochs()
+                self.save_epochs()
 
     def retain(self, now: int, high_watermark: int) -> int:
         """Let go of what retention.ms, retention.bytes and the start offset allow; returns the number of segments."""
@@ -453,7 +460,7 @@ class PartitionLog:
             raise self._failed("retention", error) from error
         self.start_offset = max(self.start_offset, self._segments[0].base_offset)
         if self.epochs.truncate_from_start(self.start_offset):
-            self._save_epochs()
+            self.save_epochs()
         return count
 
     def _modified_ms(self, segment: Candidate) -> int:
@@ -648,7 +655,7 @@ class PartitionLog:
             self._write_epochs()
         return self.epochs.latest
 
-    def _save_epochs(self) -> None:
+    def save_epochs(self) -> None:
         try:
             self._write_epochs()
         except OSError as error:
@@ -674,59 +681,3 @@ class PartitionLog:
 
     def _reason(self, what: str, error: Exception) -> str:
         return f"{what} {self.topic}-{self.partition}: {error}"
-
-
-def open_log(
-    place: Place,
-    topic: str,
-    partition: int,
-    topic_id: bytes,
-    topic_config: TopicConfig,
-    producers: ProducerState,
-    *,
-    start_offset: int,
-    recovery_point: int,
-    clean: bool,
-    now: int,
-) -> tuple[PartitionLog, list[str]]:
-    """A log whose folder is there; with what recovery has to tell."""
-    try:
-        loaded = load(
-            place,
-            start_offset=start_offset,
-            recovery_point=recovery_point,
-            clean=clean,
-            contiguous="compact" not in topic_config.cleanup_policy,
-            interval=topic_config.index_interval_bytes,
-            index_limit=topic_config.segment_index_bytes,
-            producers=producers,
-            now=now,
-        )
-        log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=False)
-        if loaded.epochs_changed:
-            log._write_epochs()
-    except (OSError, CorruptSegment, CorruptIndex) as error:
-        raise StorageFailed(place.log_dir, f"open {topic}-{partition}: {error}") from error
-    return log, loaded.notes
-
-
-def new_log(
-    place: Place,
-    topic: str,
-    partition: int,
-    topic_id: bytes,
-    topic_config: TopicConfig,
-    producers: ProducerState,
-    *,
-    lazy: bool,
-    now: int,
-) -> PartitionLog:
-    segment = Segment(place, 0, size=0, new=True, now=now, index_limit=topic_config.segment_index_bytes)
-    loaded = Loaded([segment], 0, 0, 0, Epochs())
-    log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=True)
-    if not lazy:
-        try:
-            log._make()
-        except OSError as error:
-            raise log._failed("create", error) from error
-    return log

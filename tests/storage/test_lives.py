@@ -33,7 +33,7 @@ STEP = st.one_of(
     WRITE,
     WRITE,
     WRITE,
-    st.tuples(st.just("fail_to_write"), INDEX, COUNTS, SIZE, st.sampled_from((5, 28))),
+    st.tuples(st.just("fail_to_write"), INDEX, COUNTS, SIZE, st.sampled_from((28, 30))),
     st.tuples(st.just("flush"), INDEX, PART),
     st.tuples(st.just("flush"), INDEX),
     st.builds(lambda index, moment, step: ("flush_beside", index, moment, *step), INDEX, st.integers(1, 12), BESIDE),

@@ -10,7 +10,7 @@ from pykafkad.errors import StorageFailed
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.moving import Mirror
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import Died, MemoryDisk
 from tests.storage.helpers import append, batch, open_dir, open_log, read_all
 
 UNIQUE = "0123456789abcdef0123456789abcdef"
@@ -97,34 +97,25 @@ def complete(directory: LogDir) -> bool:
     return bool(directory.found())
 
 
-def test_a_crash_at_any_write_leaves_one_whole_log() -> None:
-    class Power(BaseException):
-        """Goes."""
-
-    for fatal in range(1, 60):
+def test_a_crash_at_any_change_leaves_one_whole_log() -> None:
+    fatal, swapped = 0, False
+    while not swapped:
         disk = MemoryDisk(seed=fatal)
         _, _, log, mirror = setting(disk)
         log.flush()
         end = log.end_offset
-        left = fatal
-
-        def count(path: str, disk: MemoryDisk = disk) -> None:
-            nonlocal left
-            left -= 1
-            if not left:
-                raise Power
-
-        disk.before_fsync = count
+        disk.cut_after = fatal
         try:
             moved(mirror)
-        except Power:
+            swapped = True
+        except (Died, StorageFailed):
             pass
-        disk.before_fsync = None
         disk.crash()
-        b, a = open_dir(disk, "/b"), open_dir(disk, "/a")
-        homes = [directory for directory in (b, a) if complete(directory)]
+        homes = [directory for directory in (open_dir(disk, "/b"), open_dir(disk, "/a")) if complete(directory)]
         assert len(homes) == 1, fatal
         assert open_log(homes[0], internal_segment_bytes=SEGMENT).end_offset == end
+        fatal += 1
+    assert fatal > 50
 
 
 def test_a_move_goes_on_after_a_restart_with_what_is_there() -> None:
