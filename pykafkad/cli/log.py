@@ -1,19 +1,21 @@
-"""Read a broker's files: batches, records, indexes, group records."""
+"""Read a broker's files: batches, records, indexes, group records; or check that they are as they were written."""
 
 from __future__ import annotations
 
 import argparse
 
-from pykafkad.cli import dump
+from pykafkad.cli import dump, verify
 
-ACTIONS = ("dump",)
+ACTIONS = ("dump", "verify")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     about = "print what a file, or all of a directory, says"
     dump.add_arguments(actions.add_parser("dump", help=about, description=about, allow_abbrev=False))
+    about = "check every file of log directories for damage; a broker may be using them"
+    verify.add_arguments(actions.add_parser("verify", help=about, description=about, allow_abbrev=False))
 
 
 def run(args: argparse.Namespace) -> int:
-    return dump.run(args)
+    return verify.run(args) if args.action == "verify" else dump.run(args)

@@ -290,3 +290,26 @@ class SqliteStore:
             pass
         finally:
             self._burying = None
+
+
+def damage(path: str) -> list[str]:
+    """What is wrong with a store's file, which a broker may be using; it is only read."""
+    import json
+    import os
+    from urllib.parse import quote
+
+    how = "mode=ro" if os.path.exists(f"{path}-wal") else "mode=ro&immutable=1"
+    try:
+        db = sqlite3.connect(f"file:{quote(path)}?{how}", uri=True, timeout=_BUSY_TIMEOUT_S)
+        try:
+            found = [reason for (reason,) in db.execute("PRAGMA integrity_check(10)") if reason != "ok"]
+            for key, value in db.execute("SELECT key, value FROM kv"):
+                try:
+                    json.loads(value)
+                except ValueError as error:
+                    found.append(f"{key}: {error}")
+            return found
+        finally:
+            db.close()
+    except sqlite3.Error as error:
+        return [str(error)]
