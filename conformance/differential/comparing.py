@@ -20,7 +20,10 @@ IDS = {
     "cluster_id": "cluster id", "session_id": "session id", "port": "port", "log_dir": "directory",
     "replica_directory_id": "directory id", "client_instance_id": "client id",
 }  # fmt: skip
-TIMES = {"log_append_time_ms", "timestamp", "last_timestamp", "last_fetch_timestamp", "last_caught_up_timestamp"}
+TIMES = {
+    "log_append_time_ms", "timestamp", "last_timestamp", "last_fetch_timestamp", "last_caught_up_timestamp",
+    "transaction_start_time_ms",
+}  # fmt: skip
 VOLATILE = {"finalized_features_epoch", "total_bytes", "usable_bytes", "broker_epoch"}
 """Numbers that say how old or how large a broker is."""
 _OF_THE_QUORUM = {"leader_epoch", "high_watermark", "log_end_offset"}
@@ -53,6 +56,13 @@ UNORDERED: dict[tuple[str, str], str] = {
     ("elect_leaders", "replica_election_results.partition_result"): _HASHED,
     ("describe_log_dirs", "results.topics"): _HASHED,
     ("describe_log_dirs", "results.topics.partitions"): _HASHED,
+    ("add_partitions_to_txn", "results_by_topic_v3_and_below"): _HASHED,
+    ("add_partitions_to_txn", "results_by_topic_v3_and_below.results_by_partition"): _HASHED,
+    ("add_partitions_to_txn", "results_by_transaction"): _HASHED,
+    ("add_partitions_to_txn", "results_by_transaction.topic_results"): _HASHED,
+    ("add_partitions_to_txn", "results_by_transaction.topic_results.results_by_partition"): _HASHED,
+    ("describe_transactions", "transaction_states.topics"): _HASHED,
+    ("describe_transactions", "transaction_states.topics.partitions"): _HASHED,
     ("describe_producers", "topics.partitions.active_producers"): _HASHED,
     ("produce", "responses"): _HASHED,
     ("produce", "responses.partition_responses"): _HASHED,

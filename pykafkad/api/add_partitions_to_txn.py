@@ -7,8 +7,6 @@ v4  from brokers, which add or verify (``verifyOnly``) partitions of several tra
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from kafkawire.api.add_partitions_to_txn import (
@@ -16,7 +14,6 @@ from kafkawire.api.add_partitions_to_txn import (
     Request,
     Response,
     Result,
-    Topic,
     TopicResult,
     Transaction,
 )
@@ -26,6 +23,7 @@ from pykafkad.api.call import Operation
 from pykafkad.api.grouping import may_topic, together
 from pykafkad.api.operations import may_on_cluster
 from pykafkad.api.transacting import may_transact, told
+from pykafkad.cluster.image import is_internal
 from pykafkad.errors import Refused
 from pykafkad.state.transactions.bodies import Verified
 
@@ -55,24 +53,42 @@ def handle(call: Call, request: Request) -> Answer:
         producer_epoch=request.v3_and_below_producer_epoch,
         topics=request.v3_and_below_topics,
     )
-    return _add(call, only, lambda codes: Response(results_by_topic_v3_and_below=_by_topic(codes)))
+    return _add(call, only, lambda topics: Response(results_by_topic_v3_and_below=topics))
 
 
-def _add(call: Call, asked: Transaction, build: Callable[[Codes], Any]) -> Any | asyncio.Future[Any]:
+def _result_of(asked: Transaction) -> Callable[[list[TopicResult]], Result]:
+    return lambda topics: Result(transactional_id=asked.transactional_id, topic_results=topics)
+
+
+def _add(call: Call, asked: Transaction, build: Callable[[list[TopicResult]], Any]) -> Any | asyncio.Future[Any]:
     """One transaction of the request, as ``build`` says it."""
-    wanted = _partitions(asked.topics)
+    wanted = list(dict.fromkeys((topic.name, index) for topic in asked.topics for index in topic.partitions))
+
+    def say(codes: Codes) -> Any:
+        return build(
+            [
+                TopicResult(
+                    name=topic.name,
+                    results_by_partition=[
+                        PartitionResult(partition_index=index, partition_error_code=codes[topic.name, index])
+                        for index in topic.partitions
+                    ],
+                )
+                for topic in asked.topics
+            ]
+        )
 
     def respond(body: Any) -> Any:
         if isinstance(body, Refused):
-            return build(dict.fromkeys(wanted, told(call, body, SAYS_FENCED)))
+            return say(dict.fromkeys(wanted, told(call, body, SAYS_FENCED)))
         codes = body.codes if isinstance(body, Verified) else [ErrorCode.NONE] * len(wanted)
-        return build(dict(zip(wanted, codes, strict=True)))
+        return say(dict(zip(wanted, codes, strict=True)))
 
     if not may_transact(call, asked.transactional_id):
         return respond(Refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
     refused = _refusals(call, wanted)
     if refused:
-        return build({one: refused.get(one, ErrorCode.OPERATION_NOT_ATTEMPTED) for one in wanted})
+        return say({one: refused.get(one, ErrorCode.OPERATION_NOT_ATTEMPTED) for one in wanted})
     if not asked.transactional_id:
         return respond(Refused(ErrorCode.INVALID_REQUEST))
     shard = call.node.transactions.shard(asked.transactional_id)
@@ -90,35 +106,15 @@ def _add(call: Call, asked: Transaction, build: Callable[[Codes], Any]) -> Any |
     return shard.ask(call.now, respond, shard.machine.add_partitions, client_version=version, **who)
 
 
-def _partitions(topics: Sequence[Topic]) -> list[Where]:
-    """Each once, in the order in which they were named."""
-    return list(dict.fromkeys((topic.name, index) for topic in topics for index in topic.partitions))
-
-
 def _refusals(call: Call, wanted: Sequence[Where]) -> Codes:
-    """What can't be added, whoever asks. Brokers have looked before they ask."""
+    """What can't be added, whoever asks. Brokers have looked before they ask; a producer adds a group's partition by
+    AddOffsetsToTxn, and no other internal one."""
     image = call.node.image
     refused = {}
     for topic, index in wanted:
         known = image.topic(topic)
-        if call.version < BATCHED and not may_topic(call, Operation.WRITE, topic):
+        if call.version < BATCHED and (is_internal(topic) or not may_topic(call, Operation.WRITE, topic)):
             refused[topic, index] = ErrorCode.TOPIC_AUTHORIZATION_FAILED
         elif known is None or not 0 <= index < len(known.partitions):
             refused[topic, index] = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     return refused
-
-
-def _result_of(asked: Transaction) -> Callable[[Codes], Result]:
-    return lambda codes: Result(transactional_id=asked.transactional_id, topic_results=_by_topic(codes))
-
-
-def _by_topic(codes: Codes) -> list[TopicResult]:
-    return [
-        TopicResult(
-            name=topic,
-            results_by_partition=[
-                PartitionResult(partition_index=index, partition_error_code=codes[topic, index]) for _, index in those
-            ],
-        )
-        for topic, those in groupby(sorted(codes), key=itemgetter(0))
-    ]

@@ -28,9 +28,7 @@ async def handle(call: Call, request: update_features.Request) -> update_feature
     if not may_on_cluster(call, Operation.ALTER):
         return update_features.Response(error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED, error_message=None)
     for update in request.feature_updates:
-        kind = update.upgrade_type
-        if call.version == 0:
-            kind = _SAFE_DOWNGRADE if update.allow_downgrade else _UPGRADE
+        kind = update.upgrade_type if call.version else _UPGRADE  # as in Kafka, allow_downgrade is not heard
         reason = _refuse(call.node.image, call.node.node_id, update.feature, update.max_version_level, kind)
         if reason:
             message = (
@@ -42,7 +40,7 @@ async def handle(call: Call, request: update_features.Request) -> update_feature
     refused = None if request.validate_only else await call.node.admin.update_features(levels)
     if isinstance(refused, Refused):
         return update_features.Response(error_code=refused.code, error_message=refused.detail)
-    results = [UpdatableFeatureResult(feature=name, error_message=None) for name in levels]
+    results = [UpdatableFeatureResult(feature=name, error_message="NONE") for name in levels]
     return update_features.Response(error_message=None, results=results if call.version < 2 else [])
 
 
@@ -54,6 +52,8 @@ def _refuse(image: ClusterImage, node_id: int, feature: str, level: int, kind: i
     low, high = FEATURES[feature]
     if not low <= level <= high:
         return f"Local controller {node_id} only supports versions {low}-{high}"
+    if level > image.features.get(feature, 0) and kind != _UPGRADE:
+        return "Can't downgrade to a newer version."
     if level < image.features.get(feature, 0) and kind == _UPGRADE:
         return (
             "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe "

@@ -23,6 +23,7 @@ FAMILIES = (
     "topics",
     "configs",
     "admin",
+    "transactions",
 )
 
 Make = Callable[[dict[str, Versions]], "Iterator[Script]"]

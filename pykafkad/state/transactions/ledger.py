@@ -333,9 +333,13 @@ class TransactionMachine:
         return self._write(ticket, transactional_id, made, onwards)
 
     def _fence(self, transactional_id: str, known: Transaction, now: int) -> Write:
-        """Abort what a producer left open, under an epoch that it doesn't have."""
+        """Abort what a producer left open, under an epoch that it doesn't have.
+
+        Under version 2 this is an abort like any other, and the producer may still ask what became of its transaction:
+        as long as nobody has come in its place, it can go on with the answer.
+        """
         assert isinstance(known.phase, Ongoing)
-        self._last_epochs.pop(transactional_id, None)
+        self._last_epochs[transactional_id] = known.epoch if self.version >= BUMPING else NO_EPOCH
         made = fenced(known, PrepareAbort(known.phase.partitions, known.phase.started_at), self.version, now)
         return self._record(transactional_id, made)
 

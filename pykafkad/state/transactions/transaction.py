@@ -85,6 +85,6 @@ def completed(known: Transaction, now: int) -> Transaction:
 
 def fenced(known: Transaction, phase: PrepareAbort, server_version: int, now: int) -> Transaction:
     """The coordinator aborts on its own: the epoch rises, whichever version the producer spoke."""
-    if known.epoch < EPOCH_MAX:
-        known = replace(known, epoch=known.epoch + 1)
-    return prepared(known, phase, server_version if server_version >= BUMPING else 0, now)
+    if server_version >= BUMPING:
+        return prepared(known, phase, BUMPING, now)
+    return known.moved(phase, now, epoch=min(known.epoch + 1, EPOCH_MAX), client_version=0)
