@@ -22,7 +22,7 @@ PATIENCE_MS = 15_000  # how long a retriable answer is retried
 CLIENT_ID = "pykafkad-cli"
 LARGEST_ANSWER = 1 << 30
 
-GROUP = 0  # FindCoordinator's key type
+GROUP, TRANSACTION = 0, 1  # FindCoordinator's key types
 
 T = TypeVar("T")
 
@@ -257,14 +257,14 @@ class Client:
         controller_id = self.metadata([]).controller_id
         return self.broker(controller_id) if controller_id in self._brokers else self.any()
 
-    def coordinator(self, group: str) -> Connection:
-        """The broker that coordinates a group."""
+    def coordinator(self, key: str, kind: int = GROUP) -> Connection:
+        """The broker that coordinates a group or a transactional id."""
         from kafkawire.api import find_coordinator
 
         def find() -> Connection:
-            request = find_coordinator.Request(key_type=GROUP, coordinator_keys=[group])
+            request = find_coordinator.Request(key_type=kind, coordinator_keys=[key])
             [found] = self.any().call(request, at_least=4).coordinators
-            check(found.error_code, f"coordinator of {group!r}", found.error_message)
+            check(found.error_code, f"coordinator of {key!r}", found.error_message)
             self._brokers[found.node_id] = (found.host, found.port)
             return self.broker(found.node_id)
 

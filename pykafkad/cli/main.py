@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": "run a broker",
     "topics": "list, create, describe, alter, delete topics; their offsets",
     "groups": "list, describe, delete consumer groups; their lag; reset their offsets",
+    "transactions": "list, describe, abort transactions; whom they keep waiting",
     "configs": "describe and alter the settings of topics, brokers and groups",
     "produce": "send lines from the terminal",
     "consume": "print records to the terminal",
@@ -101,7 +102,7 @@ def action_first(words: list[str], actions: Sequence[str]) -> list[str]:
 
 def usage() -> str:
     lines = ["usage: pykafkad COMMAND …", "", "A Kafka broker, and commands for any Kafka broker.", ""]
-    lines += [f"  {name:<10} {about}" for name, about in COMMANDS.items()]
+    lines += [f"  {name:<12} {about}" for name, about in COMMANDS.items()]
     return "\n".join([*lines, "", "pykafkad COMMAND --help says more about each."])
 
 

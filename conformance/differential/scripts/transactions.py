@@ -363,7 +363,20 @@ def coordinators(side: Side, version: int) -> None:
 @each_version("update_features", alone=True)
 def features(side: Side, version: int) -> None:
     """The one feature that both have beside metadata.version; it ends as it was."""
-    for level, kind in ((3, 1), (1, 1), (-1, 1), (1, 2), (1, 1), (2, 1), (0, 2), (0, 1), (2, 2), (2, 1), (0, 3), (2, 1)):
+    for level, kind in (
+        (3, 1),
+        (1, 1),
+        (-1, 1),
+        (1, 2),
+        (1, 1),
+        (2, 1),
+        (0, 2),
+        (0, 1),
+        (2, 2),
+        (2, 1),
+        (0, 3),
+        (2, 1),
+    ):
         update: dict[str, Any] = {"feature": "transaction.version", "max_version_level": level}
         update |= {"upgrade_type": kind} if version else {"allow_downgrade": kind > 1}
         side.ask("update_features", version, f"{level} by {kind}", timeout_ms=10_000, feature_updates=[update])
