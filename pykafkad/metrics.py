@@ -108,6 +108,15 @@ def _table() -> dict[str, Declared]:
         "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached": "Partitions in fetch sessions",
         "kafka_coordinator_group_groupmetadatamanager_numgroups": "Groups coordinated here",
         "kafka_coordinator_group_groupmetadatamanager_numoffsets": "Committed offsets kept here",
+        "kafka_coordinator_transaction_transactioncoordinator_open": "Transactions open",
+        "kafka_coordinator_transaction_transactioncoordinator_oldestseconds": "Age of the oldest open transaction",
+        "kafka_coordinator_transaction_transactionmarkerchannelmanager_unknowndestinationqueuesize": "Ends of "
+        "transactions that a partition couldn't take yet",
+        "kafka_coordinator_transaction_transactionmarkerchannelmanager_logappendretryqueuesize": "Transactions "
+        "that all partitions have seen end, and the coordinator's log couldn't take yet",
+        "kafka_server_transaction_coordinator_metrics_partition_load_time_max": "Milliseconds, longest load of a "
+        "coordinator's partition",
+        "kafka_server_transaction_coordinator_metrics_partition_load_time_avg": "Milliseconds, mean of those loads",
         "kafka_network_socketserver_connectioncount": "Connections open",
         "kafka_network_requestchannel_requestqueuesize": "Requests waiting for their answer",
         "kafka_network_socketserver_memorypoolused": "Bytes of requests that have arrived in part or wait their turn",

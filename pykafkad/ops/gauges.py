@@ -41,6 +41,7 @@ def declare(node: Node, state: Callable[[], int]) -> None:
     gauge("kafka_server_fetchsessioncache_numincrementalfetchsessions", lambda: len(sessions))
     gauge("kafka_server_fetchsessioncache_numincrementalfetchpartitionscached", lambda: sessions.cached_partitions)
     gauge("kafka_coordinator_group_groupmetadatamanager_numoffsets", lambda: sum(1 for _ in node.groups.lags()))
+    _declare_transactions(node)
     gauge_by("kafka_log_log_size", lambda: _of_logs(node, lambda one: one.log.size))
     gauge_by("kafka_log_log_logstartoffset", lambda: _of_logs(node, lambda one: one.log.start_offset))
     gauge_by("kafka_log_log_logendoffset", lambda: _of_logs(node, lambda one: one.log.end_offset))
@@ -53,6 +54,24 @@ def declare(node: Node, state: Callable[[], int]) -> None:
     gauge_by("kafka_consumergroup_current_offset", lambda: _current(node))
     seconds = LagSeconds(node)
     gauge_by("kafka_consumergroup_lag_seconds", seconds.read)
+
+
+def _declare_transactions(node: Node) -> None:
+    gauge, transactions = node.metrics.gauge, node.transactions
+    coordinator = "kafka_coordinator_transaction_transactioncoordinator_"
+    gauge(coordinator + "open", lambda: sum(1 for _ in transactions.open()))
+    gauge(coordinator + "oldestseconds", lambda: _oldest(node))
+    sender = "kafka_coordinator_transaction_transactionmarkerchannelmanager_"
+    gauge(sender + "unknowndestinationqueuesize", transactions.unsent_markers)
+    gauge(sender + "logappendretryqueuesize", transactions.unwritten_ends)
+    loads = "kafka_server_transaction_coordinator_metrics_partition_load_time_"
+    gauge(loads + "max", lambda: max(transactions.load_times, default=0))
+    gauge(loads + "avg", lambda: sum(transactions.load_times) / max(len(transactions.load_times), 1))
+
+
+def _oldest(node: Node) -> float:
+    now = node.clock.now_ms()
+    return max((max(0, now - begun) / 1000 for _, begun in node.transactions.open()), default=0.0)
 
 
 def _of_logs(node: Node, read: Callable[[Partition], float]) -> Samples:

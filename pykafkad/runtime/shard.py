@@ -81,6 +81,13 @@ class Shard(Generic[M]):
         self._on_change = on_change
         on_change()
 
+    def when_loaded(self, callback: Callable[[], None]) -> None:
+        """Call once the log has been read to its end: at once if it has."""
+        if self.refusal is None:
+            callback()
+        else:
+            self.loaded.append(callback)
+
     # ── asking ──
 
     def ask(

@@ -8,6 +8,7 @@ batch may join a transaction.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 TRANSACTIONS_TOPIC = "__transaction_state"
 FEATURE = "transaction.version"
 _BUMPING = 2
+_LOADS = 50
 
 R = TypeVar("R")
 
@@ -59,6 +61,7 @@ class Transactions(Coordinators["TransactionMachine"]):
         self._version = _BUMPING
         self._endings: dict[int, Endings] = {}
         self._tasks = Tasks()
+        self.load_times: deque[int] = deque(maxlen=_LOADS)  # of the last partitions, in ms
         self._producer_ids = producer_ids
         self._write_marker = write_marker
         prefix = "kafka_coordinator_transaction_transactioncoordinator_"
@@ -76,6 +79,8 @@ class Transactions(Coordinators["TransactionMachine"]):
             partition, self._config, self._clock, lambda: self._version, self._write_marker, self._exists, self._ended
         )
         self._endings[partition.index] = endings
+        begun = self._clock.now_ms()
+        shard.when_loaded(lambda: self.load_times.append(self._clock.now_ms() - begun))
         return shard
 
     def _exists(self, topic: str, index: int) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from kafkawire.errors import ErrorCode
 from kafkawire.keys import API
 from pykafkad.cluster.image import ClusterImage
 from pykafkad.config import Config
 from pykafkad.runtime.coordinators import OFFSETS_TOPIC, Groups
-from pykafkad.runtime.markers import write_marker
+from pykafkad.runtime.markers import Marker, write_marker
 from pykafkad.runtime.transactions import TRANSACTIONS_TOPIC, Transactions
 from tests.kit.broker import NODE_ID, Broker
 from tests.kit.disk import MemoryDisk
@@ -51,7 +53,7 @@ class GroupBroker(Broker):
             partitions=self.partitions,
             node_id=NODE_ID,
             producer_ids=self.node.producer_ids,
-            write_marker=lambda *args: write_marker(self.node, *args),
+            write_marker=lambda *args: self.write_marker(*args),
         )
         self.node.admin = SimpleNamespace(  # type: ignore[assignment]
             ensure_internal_topic=self._ensure, next_producer_ids=self._next_producer_ids
@@ -63,6 +65,10 @@ class GroupBroker(Broker):
             self.add(OFFSETS_TOPIC, offsets, cleanup_policy="compact")
         if transactions:
             self.add(TRANSACTIONS_TOPIC, transactions, cleanup_policy="compact")
+
+    def write_marker(self, topic: str, index: int, marker: Marker, now: int, done: Callable[[ErrorCode], None]) -> None:
+        """As on a real node; a test may have partitions refuse."""
+        write_marker(self.node, topic, index, marker, now, done)
 
     async def _ensure(self, name: str) -> Any:
         await asyncio.sleep(0.005)

@@ -333,7 +333,8 @@ def listing(side: Side, version: int) -> None:
         for pattern in ("", ".*", "[", "(", "a{2,1}", "*", r"(a)\1", "(?=a)", "(?!a)", "(?<=a)b", "(?>a)", "a++",
                         r"\p{L}+", r"\pN", r"[[:alpha:]]", r"\Qa.b\E", r"\z", r"\A", r"\C", r"(?P<n>a)", r"(?<n>a)",
                         "a{1001}", "(?s).", "(?U)a+", r"\x41", r"\x{41}", r"\d\D\s\S\w\W\b\B", "a|", "|", "()", "[]a]",
-                        "[^]", r"\8", "(?P=n)", "(?x)a", "a{,2}", "x{2}{3}", "(?-i)a", r"\u0041", "(?#c)a"):  # fmt: skip
+                        "[^]", r"\8", "(?P=n)", "(?x)a", "a{,2}", "x{2}{3}", "(?-i)a", r"\u0041",
+                        "(?#c)a"):  # fmt: skip
             ask(f"pattern {pattern}", transactional_id_pattern=pattern)
 
 
