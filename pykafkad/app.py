@@ -27,6 +27,7 @@ from pykafkad.model import uuid_text
 from pykafkad.net.dispatch import Dispatcher
 from pykafkad.net.listener import Door, Server, bind, bracketed
 from pykafkad.runtime.admin import Admin
+from pykafkad.runtime.cleaner import Cleaner
 from pykafkad.runtime.coordinators import Groups
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
@@ -35,6 +36,7 @@ from pykafkad.runtime.metadata import Metadata
 from pykafkad.runtime.node import Node
 from pykafkad.runtime.partitions import Partitions
 from pykafkad.runtime.producer_ids import ProducerIds
+from pykafkad.runtime.rounds import Here, InProcess
 from pykafkad.runtime.transactions import Transactions
 from pykafkad.state.fetch_sessions import FetchSessions
 from pykafkad.storage.directory import LogDir
@@ -67,6 +69,7 @@ class Broker:
         self._offline: dict[str, str] = {}
         self._metadata: Metadata | None = None
         self._calendar: Calendar | None = None
+        self._cleaner: Cleaner | None = None
         self.node: Node
         self.server: Server
 
@@ -140,6 +143,15 @@ class Broker:
         transactions.apply(ClusterImage(), metadata.image)
         metadata.subscribe(self._cluster_changed)
         partitions.start(self._clock.now_ms())
+        disk = self._disk
+        self._cleaner = Cleaner(
+            config=config,
+            clock=self._clock,
+            metrics=self.metrics,
+            partitions=partitions,
+            rounds=InProcess if isinstance(disk, RealDisk) else lambda: Here(disk),
+        )
+        self._cleaner.start()
         calendar.every(config.offsets_retention_check_interval_ms, lambda: groups.expire_offsets(self._clock.now_ms()))
         calendar.every(
             config.transaction_abort_timed_out_transaction_cleanup_interval_ms,
@@ -186,6 +198,8 @@ class Broker:
         node = self.node
         if node.config is not node.metadata.config:
             node.config = self.server.config = node.metadata.config
+            if self._cleaner is not None:
+                self._cleaner.configure(node.config)
         node.partitions.apply(new)
         node.groups.apply(old, new)
         node.transactions.apply(old, new)
@@ -231,6 +245,8 @@ class Broker:
         await self.server.drain(DRAIN_SECONDS)
         assert self._calendar is not None
         self._calendar.stop()
+        if self._cleaner is not None:
+            await self._cleaner.stop()
         self.node.groups.stop()
         self.node.transactions.stop()
         await self.node.partitions.stop()
@@ -243,6 +259,8 @@ class Broker:
         self.state = STOPPING
         if self._calendar is not None:
             self._calendar.stop()
+        if self._cleaner is not None:
+            await self._cleaner.stop()
         for door in self._doors:
             door.sock.close()
         if self._metadata is not None:

@@ -104,6 +104,13 @@ def _table() -> dict[str, Declared]:
         "kafka_controller_kafkacontroller_preferredreplicaimbalancecount": "Partitions not led by their first replica",
         "kafka_controller_kafkacontroller_lastappliedrecordoffset": "Revision of the cluster store known here",
         "kafka_log_logmanager_offlinelogdirectorycount": "Log directories that failed",
+        "kafka_log_logcleaner_max_buffer_utilization_percent": "How full compaction's key map was in its last round",
+        "kafka_log_logcleaner_cleaner_recopy_percent": "Bytes that stayed of those that compaction's last round read",
+        "kafka_log_logcleaner_max_clean_time_secs": "Seconds that compaction's last round took",
+        "kafka_log_logcleaner_max_compaction_delay_secs": "Longest wait of a record beyond max.compaction.lag.ms",
+        "kafka_log_logcleaner_deadthreadcount": "Cleaners whose last round ended with the death of its process",
+        "kafka_log_logcleanermanager_max_dirty_percent": "Share of uncleaned bytes of the dirtiest log",
+        "kafka_log_logcleanermanager_time_since_last_run_ms": "Milliseconds since a cleaner last looked for work",
         "kafka_server_fetchsessioncache_numincrementalfetchsessions": "Fetch sessions",
         "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached": "Partitions in fetch sessions",
         "kafka_coordinator_group_groupmetadatamanager_numgroups": "Groups coordinated here",
@@ -123,6 +130,11 @@ def _table() -> dict[str, Declared]:
     }
     for name, text in gauges.items():
         table[name] = Declared("gauge", (), text)
+    for name, text in {
+        "partitions_count": "Partitions that compaction gave up, because of damage or for an error",
+        "bytes": "Bytes that wait for compaction in those",
+    }.items():
+        table[f"kafka_log_logcleanermanager_uncleanable_{name}"] = Declared("gauge", ("logDirectory",), text)
     table["kafka_server_delayedoperationpurgatory_purgatorysize"] = Declared(
         "gauge", ("delayedOperation",), "Requests waiting for data or for replicas"
     )

@@ -35,6 +35,8 @@ CODEC_MASK = 0x07
 LOG_APPEND_TIME = 0x08
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
+DELETE_HORIZON = 0x40  # the base timestamp says when tombstones and markers of this batch may go (KIP-534)
+NO_TIMESTAMP = -1
 
 
 class BatchHeader(NamedTuple):
@@ -87,6 +89,11 @@ class BatchHeader(NamedTuple):
     def log_append_time(self) -> bool:
         return bool(self.attributes & LOG_APPEND_TIME)
 
+    @property
+    def delete_horizon(self) -> int | None:
+        """When tombstones and markers in here may go; None until compaction has set it."""
+        return self.base_timestamp if self.attributes & DELETE_HORIZON else None
+
 
 def header_at(buffer: Buffer, position: int) -> BatchHeader:
     """The header at ``position``; the batch may reach beyond the buffer. WireError if there is none."""
@@ -133,3 +140,17 @@ def seal(batch: bytearray, position: int, length: int) -> None:
     """Write the checksum of a batch whose other bytes are final."""
     view = memoryview(batch)
     _CRC.pack_into(batch, position + 17, crc32c(view[position + CRC_FROM : position + length]))
+
+
+def assemble(header: BatchHeader, body: Buffer) -> bytearray:
+    """A batch of the header's fields and ``body``, packed as its attributes say; length and checksum are made anew."""
+    batch = bytearray(_HEADER.pack(header.base_offset, HEADER_SIZE - PREFIX_SIZE + len(body), *header[3:]))
+    batch += body
+    seal(batch, 0, len(batch))
+    return batch
+
+
+def emptied(header: BatchHeader) -> bytearray:
+    """What stays of a batch when its records have gone and its offsets and sequences must not."""
+    attributes = header.attributes & (LOG_APPEND_TIME | TRANSACTIONAL | CONTROL)
+    return assemble(header._replace(attributes=attributes, base_timestamp=NO_TIMESTAMP, count=0), b"")

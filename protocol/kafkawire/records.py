@@ -8,15 +8,17 @@ from struct import Struct
 from struct import error as StructError
 from typing import NamedTuple
 
-from kafkawire.batches import HEADER_SIZE, MAGIC, PREFIX_SIZE, header_at, seal
+from kafkawire.batches import HEADER_SIZE, MAGIC, PREFIX_SIZE, BatchHeader, header_at, seal
 from kafkawire.codec import Buffer
 from kafkawire.compression import compress, decompress
 from kafkawire.errors import WireError
+from kafkawire.varint import longer_uvarint
 from kafkawire.varint import read_varlong as read_signed
 from kafkawire.varint import varint as signed
 
 _HEADER = Struct(">qiibIhiqqqhii")
 DECOMPRESSED_MAX = 256 * 1024 * 1024
+_new = tuple.__new__
 
 
 class Record(NamedTuple):
@@ -80,6 +82,88 @@ def _sized(body: Buffer, p: int, end: int) -> tuple[bytes | None, int]:
     if stop > end:
         raise WireError("a record is cut short")
     return bytes(body[p:stop]), stop
+
+
+class Outline(NamedTuple):
+    """Where a record lies in the unpacked body of its batch, and the little of it that compaction asks about."""
+
+    start: int
+    end: int
+    timestamp_delta: int
+    offset_delta: int
+    key: bytes | None
+    has_value: bool
+
+
+def unpacked(batch: Buffer, header: BatchHeader, limit: int = DECOMPRESSED_MAX) -> bytes:
+    """The records of the batch at ``header.position``, without compression; WireError if they can't be had."""
+    with memoryview(batch) as view:
+        body = view[header.position + HEADER_SIZE : header.position + header.length]
+        return decompress(header.codec, body, limit)
+
+
+def outlines(body: bytes, count: int) -> Iterator[Outline]:
+    """The ``count`` records of an unpacked body, without their values and headers: compaction's inner loop, so the
+    varints that occur most are read in place. WireError if they don't fill the body exactly.
+    """
+    p = 0
+    size = len(body)
+    try:
+        for _ in range(count):
+            start = p
+            length = body[p]
+            p += 1
+            if length > 127:
+                high = body[p]
+                if high < 128:
+                    length = length & 127 | high << 7
+                    p += 1
+                else:
+                    length, p = longer_uvarint(body, p, length)
+            end = p + (length >> 1)
+            if length & 1 or end > size:
+                raise WireError("a record is cut short")
+            time = body[p + 1]  # behind the attributes, which nobody uses
+            if time < 128:
+                p += 2
+                time = time >> 1 ^ -(time & 1)
+            else:
+                time, p = read_signed(body, p + 1)
+            delta = body[p]
+            if delta < 128:
+                p += 1
+                delta = delta >> 1 ^ -(delta & 1)
+            else:
+                delta, p = read_signed(body, p)
+            length = body[p]
+            if length < 128:
+                p += 1
+                length = length >> 1 ^ -(length & 1)
+            else:
+                length, p = read_signed(body, p)
+            if length >= 0:
+                key = body[p : p + length]
+                p += length
+            elif length == -1:
+                key = None
+            else:
+                raise WireError("a record has a negative length")
+            if p >= end:
+                raise WireError("a record is cut short")
+            yield _new(Outline, (start, end, time, delta, key, body[p] & 1 == 0))
+            p = end
+    except IndexError as error:
+        raise WireError(f"record: {error}") from error
+    if p != size:
+        raise WireError("bytes after the last record")
+
+
+def retimed(body: bytes, record: Outline, timestamp_delta: int) -> bytes:
+    """The same record under another base timestamp."""
+    _, p = read_signed(body, record.start)
+    _, rest = read_signed(body, p + 1)
+    one = body[p : p + 1] + signed(timestamp_delta) + body[rest : record.end]
+    return signed(len(one)) + one
 
 
 def build(

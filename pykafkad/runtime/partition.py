@@ -290,9 +290,7 @@ class Partition:
             return fields
         return None
 
-    def append_run(
-        self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True
-    ) -> list[Appended | Refused]:
+    def append_run(self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True) -> list[Appended | Refused]:
         """What ``append`` would do with one after the other, in fewer writes: usual batches that follow each other go
         together. The views are stamped in place, so they must be writable.
         """
@@ -329,9 +327,7 @@ class Partition:
         before = headers[-1]
         return before[10:12] == header[10:12] and header[12] == (before[12] + before[7] + 1) & 0x7FFFFFFF
 
-    def _write(
-        self, batches: list[memoryview], headers: list[BatchHeader], now: int
-    ) -> list[Appended] | list[Refused]:
+    def _write(self, batches: list[memoryview], headers: list[BatchHeader], now: int) -> list[Appended] | list[Refused]:
         """The end of a run, all or nothing."""
         log = self.log
         try:
@@ -654,7 +650,7 @@ class Partition:
 
     def retain(self, now: int) -> int:
         """Let segments go that retention no longer holds; how many."""
-        return self.log.retain(now, self.high_watermark)
+        return 0 if self.log.cleaning else self.log.retain(now, self.high_watermark)
 
 
 def attributes_codec(header: BatchHeader) -> int:

@@ -75,6 +75,7 @@ class LogDir:
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
         self._high_watermarks = self._read_offsets(names.HIGH_WATERMARKS)
+        self._cleaned = self._read_offsets(names.CLEANER_OFFSETS)
         self._look_around()
 
     # -- opening ---------------------------------------------------------------------------------------------------
@@ -193,6 +194,7 @@ class LogDir:
                 with self._writing:
                     self._amend({key: max(log.end_offset - 1, 0)})
             self._found.pop(key)
+            log.cleaned_offset = self._cleaned.get(key)
         self.logs[key] = log
         return log
 
@@ -268,7 +270,8 @@ class LogDir:
         return Place(self.disk, self.path, path, self._files, self._indexes, self.health)
 
     def _forget(self, key: TopicPartition) -> None:
-        for known in (self.logs, self._found, self._recovery_points, self._starts, self._high_watermarks):
+        offsets = (self._recovery_points, self._starts, self._high_watermarks, self._cleaned)
+        for known in (self.logs, self._found, *offsets):
             known.pop(key, None)
         self._deleted.add(key)
 
@@ -306,6 +309,15 @@ class LogDir:
             self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
             self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
             self._write(f"{self.path}/{names.HIGH_WATERMARKS}", encode_offsets(watermarks))
+
+    def checkpoint_cleaned(self) -> None:
+        """Write down how far logs are clean. May run in a worker thread."""
+        cleaned = {key: self._cleaned[key] for key in self._found if key in self._cleaned}
+        for key, log in tuple(self.logs.items()):
+            if log.cleaned_offset is not None:
+                cleaned[key] = log.cleaned_offset
+        with self._writing:
+            self._write(f"{self.path}/{names.CLEANER_OFFSETS}", encode_offsets(cleaned))
 
     def _offsets(self, logs: Iterable[PartitionLog]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """Of the logs given, and of those that are on disk and were not opened."""

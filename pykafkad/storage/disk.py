@@ -70,6 +70,8 @@ class Disk(Protocol):
 
     def modified_ms(self, path: str) -> int: ...
 
+    def set_modified_ms(self, path: str, when: int) -> None: ...
+
     def is_directory(self, path: str) -> bool: ...
 
     def make_directory(self, path: str) -> None:
@@ -264,6 +266,9 @@ class RealDisk:
 
     def modified_ms(self, path: str) -> int:
         return os.stat(path).st_mtime_ns // 1_000_000
+
+    def set_modified_ms(self, path: str, when: int) -> None:
+        os.utime(path, ns=(when * 1_000_000, when * 1_000_000))
 
     def is_directory(self, path: str) -> bool:
         return os.path.isdir(path)

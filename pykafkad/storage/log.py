@@ -26,10 +26,12 @@ from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadat
 from pykafkad.storage.disk import Buffer, File, FileSlice
 from pykafkad.storage.health import BROKEN
 from pykafkad.storage.indexes import CorruptIndex
+from pykafkad.storage.leaving import Leaving
 from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
 from pykafkad.storage.retention import Candidate, expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
+from pykafkad.storage.swap import replaced
 from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
 
 if TYPE_CHECKING:
@@ -46,18 +48,20 @@ class PartitionLog:
         "_active",
         "_closed",
         "_config",
-        "_deleted",
         "_directory_dirty",
         "_epoch",
         "_folder_dirty",
         "_index_interval",
         "_jitter_ms",
+        "_leaving",
         "_peaks",
         "_segment_bytes",
         "_segment_ms",
         "_segments",
         "_truncations",
         "_unmade",
+        "cleaned_offset",
+        "cleaning",
         "end_offset",
         "epochs",
         "on_roll",
@@ -96,8 +100,12 @@ class PartitionLog:
         self._epoch = _NO_APPEND_YET
         self._segments = loaded.segments
         self._active = loaded.segments[-1]
-        self._deleted: list[tuple[int, str]] = []
+        self._leaving = Leaving()
         self._truncations = 0
+        self.cleaned_offset: int | None = None
+        """Compaction has been here: dirty is what lies at or behind it."""
+        self.cleaning = False
+        """A cleaner reads closed segments, so nobody may take any away."""
         self._closed = False
         self._unmade = unmade
         # Names that may not be durable: of files in the folder, and of the folder itself.
@@ -393,6 +401,8 @@ class PartitionLog:
             raise self._failed("truncate", error) from error
         self.recovery_point = min(self.recovery_point, self.end_offset)
         self.start_offset = min(self.start_offset, self.end_offset)
+        if self.cleaned_offset is not None:
+            self.cleaned_offset = min(self.cleaned_offset, self.end_offset)
 
     def restart_at(self, offset: int, now: int) -> None:
         """Drop everything; the log is empty and its next offset is ``offset``."""
@@ -463,38 +473,44 @@ class PartitionLog:
             self.save_epochs()
         return count
 
+    @property
+    def truncations(self) -> int:
+        """Whoever planned something with the segments compares this number before and after."""
+        return self._truncations
+
+    def replace_segments(self, bases: Sequence[int], size: int, now: int) -> bool:
+        """Put what a cleaner made of these closed segments, ``size`` bytes, in their place. False when they are no
+        longer what it read. Open slices of the old ones stay readable.
+        """
+        try:
+            after = None if self._closed else replaced(self.place, self._segments, bases, size)
+        except OSError as error:
+            raise self._failed("swap", error) from error
+        if after is None:
+            return False
+        self._segments, removed = after
+        self._leaving.add(removed, now + self._config.file_delete_delay_ms)
+        self._directory_dirty = True
+        return True
+
     def _modified_ms(self, segment: Candidate) -> int:
         return self.place.disk.modified_ms(self.place.path(segment.base_offset, names.LOG))
 
     def purge_deleted(self, now: int) -> int:
         """Remove what was renamed file.delete.delay.ms ago; returns the number of files. May run in a thread."""
-        due = [item for item in tuple(self._deleted) if item[0] <= now]
-        for item in due:
-            try:
-                self.place.disk.remove(f"{self.place.directory}/{item[1]}")
-            except OSError as error:
-                raise self._failed("purge", error) from error
-            self._deleted.remove(item)  # one by one: the loop may add to the list meanwhile
-        return len(due)
+        try:
+            return self._leaving.purge(self.place, now)
+        except OSError as error:
+            raise self._failed("purge", error) from error
 
     @property
     def deleted_files(self) -> int:
         """Files that wait for ``purge_deleted``."""
-        return len(self._deleted)
+        return len(self._leaving)
 
     def _rename_deleted(self, segments: Sequence[Segment], now: int, *, with_snapshots: bool = False) -> None:
-        """Out of the way at once, off the disk later. Open slices of them stay readable."""
-        disk = self.place.disk
-        suffixes = (*names.SEGMENT_SUFFIXES, names.SNAPSHOT) if with_snapshots else names.SEGMENT_SUFFIXES
         when = now + self._config.file_delete_delay_ms
-        for segment in segments:
-            segment.close()
-            for suffix in suffixes:
-                name = names.file_name(segment.base_offset, suffix)
-                path = f"{self.place.directory}/{name}"
-                if disk.exists(path):
-                    disk.rename(path, path + names.DELETED)
-                    self._deleted.append((when, name + names.DELETED))
+        self._leaving.rename(self.place, segments, when, with_snapshots=with_snapshots)
 
     # -- durability ------------------------------------------------------------------------------------------------
 
@@ -605,7 +621,7 @@ class PartitionLog:
         mine.disk, mine.log_dir, mine.directory = place.disk, place.log_dir, place.directory
         mine.files, mine.indexes, mine.health = place.files, place.indexes, place.health
         self._active.settle()
-        self._deleted.clear()  # they stayed behind
+        self._leaving.forget()
         self._directory_dirty = self._folder_dirty = True
 
     def close(self, *, sync: bool = True) -> None:

@@ -26,6 +26,7 @@ from pykafkad.storage.disk import Buffer
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import CorruptSnapshot, decode
+from pykafkad.storage.swap import finish_swaps
 
 
 class ProducerState(Protocol):
@@ -135,18 +136,16 @@ class _Loader:
 
     # -- files -----------------------------------------------------------------------------------------------------
 
-    def tidy(self, found: list[str]) -> set[str]:
+    def tidy(self, names_found: list[str]) -> set[str]:
         """Finish or undo what a crash interrupted; returns the names that are left."""
-        left = set()
-        for name in found:
-            if name.endswith((names.DELETED, names.CLEANED, ".tmp")):
+        left = set(names_found)
+        for name in names_found:
+            if name.endswith((names.DELETED, ".tmp")):
                 self.disk.remove(f"{self.place.directory}/{name}")
                 self.removed = True
-            else:
-                left.add(name)
-        swaps = sorted(name for name in left if name.endswith(names.SWAP))
-        if swaps:
-            self.finish_swap(left, swaps)
+                left.discard(name)
+        if any(name.endswith((names.CLEANED, names.SWAP)) for name in left):
+            self.notes += finish_swaps(self.place, left)
         for name in list(left):
             for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX):
                 base = names.offset_of(name, suffix)
@@ -154,37 +153,6 @@ class _Loader:
                     self.disk.remove(f"{self.place.directory}/{name}")
                     left.discard(name)
         return left
-
-    def finish_swap(self, left: set[str], swaps: list[str]) -> None:
-        """A compacted segment was complete when its ``.swap`` name appeared: it replaces the segments it was made
-        from.
-        """
-        for name in swaps:
-            base = names.offset_of(name.removesuffix(names.SWAP), names.LOG)
-            if base is None:
-                continue
-            path = f"{self.place.directory}/{name}"
-            end = base
-            file = self.disk.open(path)
-            position = 0
-            while position + 27 <= file.size:
-                head = file.pread(27, position)
-                end = int.from_bytes(head[:8], "big") + int.from_bytes(head[23:27], "big") + 1
-                position += 12 + int.from_bytes(head[8:12], "big")
-            for other in sorted(left):
-                other_base = names.offset_of(other, names.LOG)
-                if other_base is not None and base <= other_base < end:
-                    for suffix in names.SEGMENT_SUFFIXES:
-                        old = names.file_name(other_base, suffix)
-                        if old in left:
-                            self.disk.remove(f"{self.place.directory}/{old}")
-                            left.discard(old)
-            self.notes.append(f"completed the swap of compacted segment {base}")
-        for name in swaps:
-            final = name.removesuffix(names.SWAP)
-            self.disk.rename(f"{self.place.directory}/{name}", f"{self.place.directory}/{final}")
-            left.discard(name)
-            left.add(final)
 
     def logs(self, found: set[str]) -> list[tuple[int, int]]:
         logs = []

@@ -380,6 +380,9 @@ class MemoryDisk:
     def modified_ms(self, path: str) -> int:
         return self._inode(path).modified_ms
 
+    def set_modified_ms(self, path: str, when: int) -> None:
+        self._inode(path).modified_ms = when
+
     def is_directory(self, path: str) -> bool:
         return isinstance(self._find(path), Directory)
 
