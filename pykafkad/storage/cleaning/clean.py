@@ -64,8 +64,8 @@ class _Round:
             Segment(self.place, base, size=size, new=False, now=job.now, index_limit=job.index_bytes)
             for base, size in job.segments
         ]
-        ends = [*(base for base, _ in job.segments[1:]), job.first_uncleanable]
-        self.following = dict(zip(self.segments, ends, strict=True))
+        borders = [*(base for base, _ in job.segments), job.first_uncleanable]
+        self.following = dict(zip(self.segments, borders[1:], strict=True))
         self.map_bytes = self.bytes_read = self.bytes_written = 0
 
     def work(self) -> Iterator[Cleaned | Finished]:
