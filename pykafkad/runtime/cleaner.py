@@ -21,7 +21,7 @@ from pykafkad.storage.cleaning.choice import Dirt, dirt, must_roll
 from pykafkad.storage.cleaning.job import Cleaned, Failed, Finished, Job
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.segment import CorruptSegment
-from pykafkad.storage.swap import make_durable
+from pykafkad.storage.swap import Swap, make_durable
 
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
@@ -165,15 +165,15 @@ class Cleaner:
         return True
 
     async def _round(self, rounds: Rounds, log: PartitionLog, found: Dirt) -> Finished | None:
-        planned = log.truncations, log.directory
+        planned = _plan(log)
         told = rounds.run(self._job(log, found))
         try:
             async for message in told:
-                if (log.truncations, log.directory) != planned or "compact" not in log.topic_config.cleanup_policy:
+                if _plan(log) != planned:
                     return None
                 match message:
                     case Cleaned(bases, size):
-                        if not log.replace_segments(bases, size, self._clock.now_ms()):
+                        if not await self._swap(log, Swap(log.place, bases, size), planned):
                             return None
                     case Finished():
                         return message if await self._settle(log, message.end) else None
@@ -188,6 +188,30 @@ class Cleaner:
         finally:
             await told.aclose()
         return None
+
+    async def _swap(self, log: PartitionLog, swap: Swap, planned: object) -> bool:
+        """Put a new segment in; False if the log isn't any more what it was when the round was planned."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(None, swap.announce)
+        except OSError as error:
+            raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
+        if _plan(log) != planned:
+            swap.discard()
+            return False
+        if not log.replace_segments(swap, self._clock.now_ms()):
+            return False
+        try:
+            await loop.run_in_executor(None, swap.settle)
+        except asyncio.CancelledError:
+            swap.settle()  # on the loop, for once: who is stopped doesn't stop half way
+            raise
+        finally:
+            try:
+                swap.finish()
+            except OSError as error:
+                raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
+        return True
 
     async def _settle(self, log: PartitionLog, end: int) -> bool:
         """Write down how far the log is clean, when no power cut can bring back what isn't. False if it was cut."""
@@ -263,6 +287,11 @@ def _settings(config: Config) -> tuple[object, ...]:
         config.log_cleaner_backoff_ms,
         config.message_max_bytes,
     )
+
+
+def _plan(log: PartitionLog) -> object:
+    """What a round relies on: when it changes, the round is off."""
+    return log.truncations, log.directory, "compact" in log.topic_config.cleanup_policy
 
 
 def _waiting(log: PartitionLog) -> int:

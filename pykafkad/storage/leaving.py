@@ -1,5 +1,5 @@
-"""Files of a log that are out of the way and not off the disk yet: ``.deleted`` until file.delete.delay.ms is over, since
-unlinking a large file takes long, and somebody may still want to look at it.
+"""Files of a log that are out of the way and not off the disk yet: ``.deleted`` until file.delete.delay.ms is over,
+since unlinking a large file takes long, and somebody may still want to look at it.
 """
 
 from __future__ import annotations

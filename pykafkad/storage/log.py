@@ -31,11 +31,11 @@ from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
 from pykafkad.storage.retention import Candidate, expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
-from pykafkad.storage.swap import replaced
 from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
 
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
+    from pykafkad.storage.swap import Swap
 
 _BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
@@ -473,17 +473,12 @@ class PartitionLog:
             self.save_epochs()
         return count
 
-    @property
-    def truncations(self) -> int:
-        """Whoever planned something with the segments compares this number before and after."""
-        return self._truncations
-
-    def replace_segments(self, bases: Sequence[int], size: int, now: int) -> bool:
-        """Put what a cleaner made of these closed segments, ``size`` bytes, in their place. False when they are no
-        longer what it read. Open slices of the old ones stay readable.
+    def replace_segments(self, swap: Swap, now: int) -> bool:
+        """Have what a cleaner made of closed segments in their place. False when they are no longer what it read. Open
+        slices of the old ones stay readable.
         """
         try:
-            after = None if self._closed else replaced(self.place, self._segments, bases, size)
+            after = None if self._closed else swap.take(self._segments)
         except OSError as error:
             raise self._failed("swap", error) from error
         if after is None:

@@ -8,39 +8,120 @@ the old ones to ``.deleted``, and ``.swap`` is taken off. Found at a start:
   renaming wasn't finished, and nothing old was touched.
 - only ``.swap``: meant. Whatever old segments they stand for go, and the swap is finished.
 
-Renames reach the disk in the order in which they were made, on every journalling file system; nothing is synced between
-them.
+Kafka makes these renames in one go and relies on a journal that keeps their order. POSIX promises no order, so here
+the directory is synced between the steps: by a thread, while the log is served as it is after the step before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pykafkad.storage import names
-from pykafkad.storage.disk import Disk
 from pykafkad.storage.pool import Pool
 from pykafkad.storage.segment import Place, Segment
 
+_SUFFIXES = (*names.SEGMENT_SUFFIXES, names.SNAPSHOT)
 
-def swap_in(disk: Disk, directory: str, bases: Sequence[int]) -> list[str]:
-    """Let the ``.cleaned`` files of ``bases[0]`` take the place of the segments ``bases``. Returns the names of the old
-    files, which are to be removed later. OSError: everything is named as before, as far as the disk lets us.
+
+class _SwapPlace(Place):
+    """Where the new segment is while its ``.swap`` hasn't been taken off."""
+
+    __slots__ = ()
+
+    @classmethod
+    def beside(cls, place: Place) -> _SwapPlace:
+        return cls(place.disk, place.log_dir, place.directory, place.files, place.indexes, place.health)
+
+    def path(self, offset: int, suffix: str) -> str:
+        return Place.path(self, offset, suffix) + names.SWAP
+
+
+class Swap:
+    """Steps in their order: ``announce`` and ``settle`` sync and may run in a thread; ``take`` and ``finish`` are the
+    log's. OSError, with everything named as before the step, as far as the disk lets us.
     """
-    there = set(disk.list(directory))
-    base = bases[0]
-    for name in there:  # left over from a round that was given up: recovery would take this swap for unfinished
-        unfinished = _base(name, names.CLEANED)
-        if unfinished is not None and unfinished < base:
-            disk.remove(f"{directory}/{name}")
-    ours = [names.file_name(base, suffix) for suffix in names.SEGMENT_SUFFIXES]
-    ours = [name for name in ours if name + names.CLEANED in there]
-    old = [names.file_name(one, suffix) for one in bases for suffix in names.SEGMENT_SUFFIXES]
-    # What the producers' state was at the old borders serves nobody when the borders are gone.
-    old += [names.file_name(one, names.SNAPSHOT) for one in bases[1:]]
-    old = [name for name in old if name in there]
-    steps = [(name + names.CLEANED, name + names.SWAP) for name in ours]
-    steps += [(name, name + names.DELETED) for name in old]
-    steps += [(name + names.SWAP, name) for name in ours]
+
+    def __init__(self, place: Place, bases: Sequence[int], size: int) -> None:
+        """``size`` bytes are under the ``.cleaned`` names of ``bases[0]``, their names durable."""
+        self.bases = list(bases)
+        self.size = size
+        self._place = place
+        self._new: Segment | None = None
+        self._names: list[str] = []
+
+    def announce(self) -> None:
+        """From here on a crash finishes the swap."""
+        place, base = self._place, self.bases[0]
+        there = set(place.disk.list(place.directory))
+        for name in there:  # left over from a round that was given up: recovery would take this swap for unfinished
+            unfinished = _base(name, names.CLEANED)
+            if unfinished is not None and unfinished < base:
+                place.disk.remove(f"{place.directory}/{name}")
+        files = [names.file_name(base, suffix) for suffix in names.SEGMENT_SUFFIXES]
+        self._names = [name for name in files if name + names.CLEANED in there]
+        _rename(place, [(name + names.CLEANED, name + names.SWAP) for name in self._names])
+        place.disk.sync_directory(place.directory)
+
+    def take(self, segments: Sequence[Segment]) -> tuple[list[Segment], list[str]] | None:
+        """The log's segments with the new one among them, and the names under which the old ones' files wait to be
+        removed. None, and the swap is off, if ``bases`` are not neighbours in the log any more.
+        """
+        first = next((number for number, one in enumerate(segments) if one.base_offset == self.bases[0]), -1)
+        old = segments[first : first + len(self.bases)]
+        place = self._place
+        if [one.base_offset for one in old] != self.bases or segments[-1] in old:
+            self.discard()
+            return None
+        there = set(place.disk.list(place.directory))
+        files = [names.file_name(base, suffix) for base in self.bases for suffix in names.SEGMENT_SUFFIXES]
+        # What the producers' state was at the old borders serves nobody when the borders are gone.
+        files += [names.file_name(base, names.SNAPSHOT) for base in self.bases[1:]]
+        files = [name for name in files if name in there]
+        try:
+            _rename(place, [(name, name + names.DELETED) for name in files])
+        except OSError:
+            self.discard()
+            raise
+        for segment in old:
+            segment.close()
+        created, index_limit = old[0].created_ms, old[0].index_limit
+        beside = _SwapPlace.beside(place)
+        new = Segment(beside, self.bases[0], size=self.size, new=False, now=created, index_limit=index_limit)
+        new.durable = True
+        self._new = new
+        after = [*segments[:first], new, *segments[first + len(self.bases) :]]
+        return after, [name + names.DELETED for name in files]
+
+    def settle(self) -> None:
+        """The old names are gone for good. StorageFailed when the directory can't be synced."""
+        make_durable(self._place)
+
+    def finish(self) -> None:
+        """The new segment gets its own name."""
+        new, place = self._new, self._place
+        assert new is not None
+        if new.place.directory == place.directory:  # else the log has moved, and found the new names where it moved to
+            _rename(place, [(name + names.SWAP, name) for name in self._names])
+        new.close()
+        new.place = place
+
+    def discard(self) -> None:
+        """The swap is off: nothing old was touched."""
+        for name in self._names:
+            self._place.disk.remove(f"{self._place.directory}/{name}{names.SWAP}")
+
+
+def make_durable(place: Place) -> None:
+    """Let no power cut undo the renames any more."""
+    try:
+        place.disk.sync_directory(place.directory)
+    except OSError as error:
+        raise place.health.judge_sync(f"sync {place.directory}: {error}", error) from error
+
+
+def _rename(place: Place, steps: Iterable[tuple[str, str]]) -> None:
+    """All or none, as far as the disk lets us."""
+    disk, directory = place.disk, place.directory
     done: list[tuple[str, str]] = []
     try:
         for source, target in steps:
@@ -53,33 +134,6 @@ def swap_in(disk: Disk, directory: str, bases: Sequence[int]) -> list[str]:
             except OSError:
                 break
         raise
-    return [name + names.DELETED for name in old]
-
-
-def replaced(
-    place: Place, segments: Sequence[Segment], bases: Sequence[int], size: int
-) -> tuple[list[Segment], list[str]] | None:
-    """A log's segments when ``bases`` have become one of ``size`` bytes, and the files to be removed; None if they are
-    not neighbours of it any more, or the active one is among them. OSError as in ``swap_in``.
-    """
-    first = next((number for number, one in enumerate(segments) if one.base_offset == bases[0]), -1)
-    old = segments[first : first + len(bases)]
-    if [one.base_offset for one in old] != list(bases) or segments[-1] in old:
-        return None
-    removed = swap_in(place.disk, place.directory, bases)
-    for segment in old:
-        segment.close()
-    new = Segment(place, bases[0], size=size, new=False, now=old[0].created_ms, index_limit=old[0].index_limit)
-    new.durable = True
-    return [*segments[:first], new, *segments[first + len(bases) :]], removed
-
-
-def make_durable(place: Place) -> None:
-    """Let no power cut undo the swaps any more. May run in a worker thread."""
-    try:
-        place.disk.sync_directory(place.directory)
-    except OSError as error:
-        raise place.health.judge_sync(f"sync {place.directory}: {error}", error) from error
 
 
 def finish_swaps(place: Place, found: set[str]) -> list[str]:
@@ -88,33 +142,32 @@ def finish_swaps(place: Place, found: set[str]) -> list[str]:
     """
     disk = place.disk
 
-    def remove(name: str) -> None:
-        disk.remove(f"{place.directory}/{name}")
-        found.discard(name)
+    def remove(doomed: Iterable[str]) -> None:
+        for name in sorted(doomed):
+            disk.remove(f"{place.directory}/{name}")
+            found.discard(name)
+        disk.sync_directory(place.directory)
 
-    unfinished = [base for name in found if (base := _base(name, names.CLEANED)) is not None]
-    for name in sorted(found):
-        swapped = _base(name, names.SWAP)
-        if name.endswith(names.CLEANED) or (swapped is not None and swapped >= min(unfinished, default=swapped + 1)):
-            remove(name)
+    unfinished = {name: base for name in found if (base := _base(name, names.CLEANED)) is not None}
+    if unfinished:
+        least = min(unfinished.values())
+        remove(name for name in tuple(found) if (base := _base(name, names.SWAP)) is not None and base >= least)
+        remove(unfinished)  # last, because they say what the others are
     notes = []
     for base in sorted(base for name in found if (base := _base(name, names.SWAP, names.LOG)) is not None):
         end = _end_of(place, base)
-        for name in sorted(found):
-            old = _base(name)
-            # The state of producers at the beginning of the segment holds as before.
-            if old is not None and base <= old < end and name != names.file_name(base, names.SNAPSHOT):
-                remove(name)
+        kept = names.file_name(base, names.SNAPSHOT)  # producers' state where the segment begins is what it was
+        remove(n for n in tuple(found) if n != kept and (old := _base(n)) is not None and base <= old < end)
         notes.append(f"finished the swap of compacted segment {base}")
-    for name in sorted(name for name in found if name.endswith(names.SWAP)):
+    swaps = sorted(name for name in found if name.endswith(names.SWAP))
+    for name in swaps:
         final = name.removesuffix(names.SWAP)
         disk.rename(f"{place.directory}/{name}", f"{place.directory}/{final}")
         found.discard(name)
         found.add(final)
+    if swaps:
+        disk.sync_directory(place.directory)
     return notes
-
-
-_SUFFIXES = (*names.SEGMENT_SUFFIXES, names.SNAPSHOT)
 
 
 def _base(name: str, marker: str = "", *suffixes: str) -> int | None:
@@ -123,13 +176,6 @@ def _base(name: str, marker: str = "", *suffixes: str) -> int | None:
         return None
     plain = name.removesuffix(marker)
     return next((base for s in suffixes or _SUFFIXES if (base := names.offset_of(plain, s)) is not None), None)
-
-
-class _SwapPlace(Place):
-    __slots__ = ()
-
-    def path(self, offset: int, suffix: str) -> str:
-        return Place.path(self, offset, suffix) + names.SWAP
 
 
 def _end_of(place: Place, base: int) -> int:

@@ -74,7 +74,7 @@ class _Round:
         self.remove_leftovers()
         aborted = self.read_aborted()
         offsets = OffsetMap(job.map_bytes, job.load_factor, job.first_uncleanable - job.first_dirty)
-        self.fill(offsets, Transactions(aborted))
+        self.fill(offsets, Transactions(entry for entry in aborted if entry.last_offset >= job.first_dirty))
         mapped = self.now()
         rules = Filter(
             offsets,
@@ -136,7 +136,7 @@ class _Round:
             offsets.latest = self.following[segment] - 1
 
     def learn(
-        self, header: BatchHeader, chunk: bytes, segment: Segment, offsets: OffsetMap, transactions: Transactions
+        self, header: BatchHeader, chunk: Buffer, segment: Segment, offsets: OffsetMap, transactions: Transactions
     ) -> bool:
         """One batch; False when the map was full before its end."""
         try:
@@ -156,10 +156,11 @@ class _Round:
         offsets.latest = max(offsets.latest, header.last_offset)
         return True
 
-    def batches(self, segment: Segment, position: int = 0) -> Iterator[tuple[BatchHeader, bytes, int]]:
+    def batches(self, segment: Segment, position: int = 0) -> Iterator[tuple[BatchHeader, Buffer, int]]:
         """(header with its position in the chunk, chunk, position in the file); damage is told, not copied."""
         expected, until = segment.base_offset, self.following[segment]
-        whole, view = b"", memoryview(b"")
+        whole: Buffer = b""
+        view = memoryview(whole)
         for header, chunk, at in segment.batches(position):
             if chunk is not whole:
                 whole, view = chunk, memoryview(chunk)
@@ -229,7 +230,7 @@ class _Round:
         return Cleaned([segment.base_offset for segment in group], new.size)
 
     def finish(self, new: Segment, aborted: list[Aborted], *, modified_ms: int) -> None:
-        """Everything about the new segment durable, so that a ``.swap`` name always stands for a whole one."""
+        """Everything about the new segment durable, its names too, so that ``.swap`` always stands for a whole one."""
         disk, place = self.disk, self.cleaned_place
         suffixes = [names.INDEX, names.TIME_INDEX]
         if aborted:
@@ -240,4 +241,5 @@ class _Round:
         for suffix in suffixes:
             disk.fsync(place.path(new.base_offset, suffix))
         disk.set_modified_ms(new.path, modified_ms)
+        disk.sync_directory(place.directory)
         new.close()

@@ -15,7 +15,7 @@ from pykafkad.storage.cleaning.clean import clean
 from pykafkad.storage.cleaning.job import Cleaned, Finished, Job
 from pykafkad.storage.indexes import TXN_ENTRY
 from pykafkad.storage.log import PartitionLog
-from pykafkad.storage.swap import make_durable
+from pykafkad.storage.swap import Swap, make_durable
 from tests.kit.disk import MemoryDisk
 from tests.storage.helpers import append, open_dir, open_log
 
@@ -42,6 +42,7 @@ class CompactedLog:
         self.directory = open_dir(self.disk)
         self.producers = Producers()
         self.log: PartitionLog = open_log(self.directory, producers=self.producers, now=self.now, **self.config)
+        self.producers.committed(self.log.end_offset)
 
     def restart(self) -> None:
         self.directory.close(clean=True)
@@ -77,7 +78,6 @@ class CompactedLog:
             stable = self.log.end_offset if unstable is None else unstable
             file = self.disk.open(self.log.place.path(active, names.TXN_INDEX), create=True)
             file.append(TXN_ENTRY.pack(0, producer_id, first_offset, header.base_offset, stable))
-            file.fsync()
 
     def roll(self) -> None:
         self.log.roll(self.now)
@@ -116,7 +116,11 @@ class CompactedLog:
         job = self.job(**options)
         for told in clean(self.disk, job.directory, job, lambda count: None, lambda: 0.0):
             if isinstance(told, Cleaned):
-                assert self.log.replace_segments(told.bases, told.bytes, self.now)
+                swap = Swap(self.log.place, told.bases, told.bytes)
+                swap.announce()
+                assert self.log.replace_segments(swap, self.now)
+                swap.settle()
+                swap.finish()
             else:
                 make_durable(self.log.place)
                 self.log.cleaned_offset = told.end

@@ -8,49 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pykafkad.storage import names
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import Died, MemoryDisk
 from tests.storage.cleaning.rounds import CompactedLog, Seen, latest
 
 RETENTION_MS = 300
 KEYS = tuple(b"key %d" % number for number in range(6))
 
 
-class Died(BaseException):
-    """kill -9: nobody may handle it."""
-
-
-class Mortal(MemoryDisk):
-    """A disk whose process dies at its n-th change."""
-
-    left: int | None = None
-
-    def fault(self, operation: str, path: str) -> OSError | None:
-        if operation not in ("pread", "read", "open"):
-            self._age()
-        return super().fault(operation, path)
-
-    def remove(self, path: str) -> None:
-        self._age()
-        super().remove(path)
-
-    def _age(self) -> None:
-        if self.left is not None:
-            self.left -= 1
-            if self.left < 0:
-                self.left = None
-                raise Died
-
-
 class Life:
     """A log, and everything that was ever written to it and came to count."""
 
     def __init__(self, seed: int) -> None:
-        self.disk = Mortal(seed)
+        self.disk = MemoryDisk(seed)
         self.log = CompactedLog(self.disk, delete_retention_ms=RETENTION_MS, internal_segment_bytes=1_500)
         self.history: list[Seen] = []
         self.stamps: dict[int, int] = {}
         self.open: dict[int, tuple[int, list[Seen]]] = {}
         self.sequences: dict[int, int] = {}
+        self.forgotten: set[int] = set()
+        """Producers that were expired; an old snapshot may bring them back after a crash."""
         self.cleaned_below = 0
         """Behind this nothing may be missing."""
         self.horizons: dict[int, int] = {}
@@ -67,6 +43,7 @@ class Life:
             options |= {"producer_id": producer, "producer_epoch": 0, "base_sequence": sequence}
             options["transactional"] = transactional
             self.sequences[producer] = sequence + len(pairs)
+            self.forgotten.discard(producer)
         else:
             transactional = False
         header = self.log.write(*pairs, **options)
@@ -95,13 +72,13 @@ class Life:
     def die(self, after: int, slots: int, power: bool) -> None:
         """A round that its process doesn't survive, unless it is over before."""
         self.log.log.flush()  # what is lost of unsynced appends is another test's business
-        self.disk.sync_all("")
-        self.disk.left = after
+        self.disk.sync_all("/data")
+        self.disk.cut_after = after
         try:
             self.clean(slots)
         except Died:
             pass
-        self.disk.left = None
+        self.disk.cut_after = None
         if power:
             self.disk.crash()
         else:
@@ -150,7 +127,7 @@ class Life:
                 assert by_position[position].last_offset == offset
             assert segment.largest_timestamp == max((header.max_timestamp for header in headers), default=-1)
         for entry in log.producers.snapshot():
-            if entry.last_offset >= 0:
+            if entry.last_offset >= 0 and entry.producer_id not in self.forgotten:
                 assert any(h.last_offset == entry.last_offset for h, _ in log.batches()), "a live producer's last batch"
 
     def verify_clean(self) -> None:
@@ -214,6 +191,7 @@ def test_any_life(seed: int, steps: list[tuple[Any, ...]]) -> None:
                 life.verify()
             case "forget":
                 life.log.producers.expire(life.log.now, 50)
+                life.forgotten |= set(life.sequences) - {e.producer_id for e in life.log.producers.snapshot()}
                 life.sequences = {e.producer_id: e.last_sequence + 1 for e in life.log.producers.snapshot()}
     for producer in list(life.open):
         life.end(producer, True)
