@@ -166,7 +166,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 1 << 30), STEPS)
 def test_any_life(seed: int, steps: list[tuple[Any, ...]]) -> None:
     life = Life(seed)
