@@ -146,7 +146,7 @@ def test_a_stop_before_everything_was_recovered_is_no_clean_one() -> None:
 
 
 def test_a_second_crash_brings_nothing_back_that_recovery_had_cut() -> None:
-    for seed in range(100):
+    for seed in (140, 323, 449, 1030):  # those that brought something back
         life = Life(MemoryDisk(seed), partitions=1)
         life.write(0, [1] * 12, 300, 0, 7)
         life.die("power")
