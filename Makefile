@@ -14,7 +14,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check conformance conformance-ci librdkafka-tests kafka-python-tests bench fuzz rewrite docs wheel setup clean distclean
+.PHONY: help run test check conformance conformance-ci librdkafka-tests kafka-python-tests bench fuzz kill rewrite docs wheel setup clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ bench: $(READY) ## docs/performance.md: our figures and Apache Kafka's, taken in
 
 fuzz: $(READY) ## the property tests, a hundred times longer
 	FUZZ=100 $(PY) -m pytest -n $(WORKERS) --timeout 36000 -m hypothesis $(ARGS)
+
+kill: $(READY) ## two hundred rounds of kill -9 under load; ARGS="--rounds 1000"
+	$(PY) -m conformance.killing $(ARGS)
 
 rewrite: $(READY) docs ## record transcripts and generated pages anew; the diff is the review
 	REWRITE=1 $(PY) -m pytest -q tests/state $(ARGS)

@@ -60,8 +60,9 @@ def patiently(what: Callable[[], Any]) -> Any:
     while True:
         try:
             return what()
-        except KafkaException as error:
-            if time.monotonic() > until or error.args[0].code() in _FINAL:
+        except (KafkaException, TimeoutError) as error:
+            final = isinstance(error, KafkaException) and error.args[0].code() in _FINAL
+            if time.monotonic() > until or final:
                 raise
             time.sleep(0.05)
 
@@ -71,7 +72,7 @@ _FINAL = {KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.UNKNOWN_TOPIC_OR_PART, Kaf
 
 def create(admin: AdminClient, topic: str, partitions: int, **configs: str) -> None:
     settings = SMALL | {key.replace("_", "."): value for key, value in configs.items()}
-    admin.create_topics([NewTopic(topic, partitions, 1, config=settings)])[topic].result(20)
+    admin.create_topics([NewTopic(topic, partitions, 1, config=settings)], request_timeout=10)[topic].result(20)
 
 
 class Stream:

@@ -24,7 +24,7 @@ SETTINGS = {
     "log.cleaner.backoff.ms": "100",
     "log.segment.delete.delay.ms": "100",
 }
-ROUNDS_OF_ONE = 25
+ROUNDS_OF_ONE = 15
 """So many rounds a data directory lives: old enough to have been through everything, young enough to be read whole."""
 
 

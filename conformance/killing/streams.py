@@ -22,7 +22,7 @@ class Numbers(Writing):
         create(admin, "kept", self.PARTITIONS, retention_ms="-1")
         create(admin, "short", 1, retention_bytes="100000")
         self.sent = {("kept", n): 0 for n in range(self.PARTITIONS)} | {("short", 0): 0}
-        self.seen = {key: (0, 0) for key in self.sent}  # the next offset to look at, and the number it must have
+        self.seen = dict.fromkeys(self.sent, (0, 0))  # the next offset to look at, and the number it must have
         super().__init__(bootstrap, chance)
 
     def step(self) -> None:
@@ -33,7 +33,7 @@ class Numbers(Writing):
             self.sent[topic, partition] += 1
             self.send(topic, partition, b"%d" % (number % 50), b"%d " % number + padding)
         self.producer.poll(0)
-        time.sleep(self.chance.choice((0.002, 0.01, 0.03)))
+        time.sleep(self.chance.choice((0.005, 0.02, 0.05)))
 
     def check(self) -> int:
         count = 0
@@ -90,7 +90,7 @@ class Keys(Writing):
             self.last[key] = value
             self.send("compacted", 0, key, value)
         self.producer.poll(0)
-        time.sleep(self.chance.choice((0.005, 0.02)))
+        time.sleep(self.chance.choice((0.01, 0.05)))
 
     def check(self) -> int:
         found: dict[bytes, bytes] = {}
@@ -169,7 +169,7 @@ class Topics(Writing):
 
     def _delete(self) -> None:
         try:
-            self.admin.delete_topics(["fleeting"])["fleeting"].result(20)
+            self.admin.delete_topics(["fleeting"], request_timeout=10)["fleeting"].result(20)
         except KafkaException as error:
             if error.args[0].code() != 3:  # it went at the first attempt, whose answer was lost
                 raise

@@ -38,13 +38,22 @@ def _decode(data: bytes) -> list[list[str]]:
     return entries
 
 
+def _int(text: str, bits: int) -> int:
+    value = int(text)
+    if not 0 <= value < 1 << bits:
+        raise CorruptCheckpoint(f"{text} is out of range")
+    return value
+
+
 def encode_offsets(offsets: Mapping[TopicPartition, int]) -> bytes:
     return _encode([f"{topic} {partition} {offset}" for (topic, partition), offset in offsets.items()])
 
 
 def decode_offsets(data: bytes) -> dict[TopicPartition, int]:
     try:
-        return {TopicPartition(topic, int(partition)): int(offset) for topic, partition, offset in _decode(data)}
+        return {
+            TopicPartition(topic, _int(partition, 31)): _int(offset, 63) for topic, partition, offset in _decode(data)
+        }
     except ValueError as error:
         raise CorruptCheckpoint(str(error)) from error
 
@@ -55,7 +64,7 @@ def encode_epochs(entries: Iterable[tuple[int, int]]) -> bytes:
 
 def decode_epochs(data: bytes) -> list[tuple[int, int]]:
     try:
-        return [(int(epoch), int(start)) for epoch, start in _decode(data)]
+        return [(_int(epoch, 31), _int(start, 63)) for epoch, start in _decode(data)]
     except ValueError as error:
         raise CorruptCheckpoint(str(error)) from error
 

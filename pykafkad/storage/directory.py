@@ -192,7 +192,7 @@ class LogDir:
             self.notes += (f"{topic}-{partition}: {note}" for note in notes)
             if log.end_offset < self._recovery_points.get(key, 0):
                 with self._writing:
-                    self._amend({key: max(log.end_offset - 1, 0)})
+                    self._amend({key: log.end_offset})
             self._found.pop(key)
             log.cleaned_offset = self._cleaned.get(key)
         self.logs[key] = log
@@ -217,13 +217,13 @@ class LogDir:
     def truncate_log(self, log: PartitionLog, offset: int) -> None:
         """Cut a log at ``offset``, but first see to it that no checkpoint vouches for what comes in its place."""
         with self._writing:
-            self._amend({TopicPartition(log.topic, log.partition): max(offset - 1, 0)})
+            self._amend({TopicPartition(log.topic, log.partition): offset})
             log.truncate_to(offset)
 
     def restart_log(self, log: PartitionLog, offset: int, now: int) -> None:
         """Empty a log, in the same way."""
         with self._writing:
-            self._amend({TopicPartition(log.topic, log.partition): 0})
+            self._amend({TopicPartition(log.topic, log.partition): offset})
             log.restart_at(offset, now)
 
     # -- moving a log here or away ---------------------------------------------------------------------------------
@@ -341,7 +341,11 @@ class LogDir:
                 offsets = decode_offsets(self.disk.read(path)) if self.disk.exists(path) else {}
             except CorruptCheckpoint:
                 offsets = {}
-            lowered = {key: min(offset, limits.get(key, offset)) for key, offset in offsets.items()}
+            # Closed at exactly the recovery point a segment would be trusted, and its indexes are not synced.
+            spare = 1 if name == names.RECOVERY_POINTS else 0
+            lowered = {
+                key: min(offset, limits[key] - spare) if key in limits else offset for key, offset in offsets.items()
+            }
             if lowered != offsets:
                 self._write(path, encode_offsets({key: offset for key, offset in lowered.items() if offset > 0}))
 

@@ -36,9 +36,11 @@ class CorruptIndex(Exception):
 class OffsetIndex:
     """(last offset of a batch, position of that batch). In memory one int64 per entry, which sorts as the file does."""
 
-    __slots__ = ("_cache", "_saved", "_tail", "base", "disk", "path", "pool", "used")
+    __slots__ = ("_cache", "_saved", "_tail", "base", "disk", "found_offset", "path", "pool", "used")
 
     def __init__(self, disk: Disk, path: str, base: int, pool: Pool, saved: int = 0) -> None:
+        self.found_offset = -1
+        """Where the batch ends that ``floor`` has pointed at; who goes there looks whether it does."""
         self.disk = disk
         self.path = path
         self.base = base
@@ -65,7 +67,11 @@ class OffsetIndex:
                 return 0
             entries = self._load(wait)
         index = bisect_right(entries, wanted)
-        return entries[index - 1] & _POSITION_MASK if index else 0
+        if not index:
+            return 0
+        entry = entries[index - 1]
+        self.found_offset = self.base + (entry >> _POSITION_BITS)
+        return entry & _POSITION_MASK
 
     def last(self) -> tuple[int, int] | None:
         if self._tail:

@@ -55,6 +55,7 @@ class PartitionLog:
         "_jitter_ms",
         "_leaving",
         "_peaks",
+        "_recovered",
         "_segment_bytes",
         "_segment_ms",
         "_segments",
@@ -110,6 +111,7 @@ class PartitionLog:
         self._unmade = unmade
         # Names that may not be durable: of files in the folder, and of the folder itself.
         self._directory_dirty = self._folder_dirty = loaded.names_unsynced
+        self._recovered = loaded.names_unsynced  # and so its indexes were built anew and never synced
         self._jitter_ms = 0
         self._peaks: Peaks | None = None  # made when somebody first asks for a time
         self.topic_config = topic_config
@@ -591,8 +593,8 @@ class PartitionLog:
 
     @property
     def _used(self) -> bool:
-        """Something was appended since it was opened, or room reserved for it."""
-        return self._epoch != _NO_APPEND_YET or self._active.allocated
+        """Something was appended since it was opened or room reserved for it, or recovery built its indexes anew."""
+        return self._recovered or self._epoch != _NO_APPEND_YET or self._active.allocated
 
     # -- another place ---------------------------------------------------------------------------------------------
 

@@ -334,7 +334,7 @@ def load_producers(
     offsets.sort()
     while offsets and offsets[-1] > end:
         disk.remove(place.path(offsets.pop(), names.SNAPSHOT))
-    since = start
+    since = first = segments[0].base_offset  # not the log's start: what lies before it may still be there to be told
     while offsets:
         newest = offsets.pop()
         path = place.path(newest, names.SNAPSHOT)
@@ -344,7 +344,7 @@ def load_producers(
             notes.append(f"{path}: {error}; falling back")
             disk.remove(path)
             continue
-        since = max(newest, start)
+        since = max(newest, first)
         break
     else:
         producers.restore([])

@@ -40,6 +40,17 @@ NEAR = 4608  # what is read to find a batch: an index interval and some
 _FAR = 1024 * 1024  # what is read at once when a whole segment is walked
 
 
+_LOOK_BACK = 64  # entries of an index that are tried before it is given up
+
+
+def _is_meant(chunk: Buffer, ends: int, offset: int) -> bool:
+    """Whether ``chunk`` begins with a batch that ends where the index says, and that is not past what was asked for."""
+    if len(chunk) < _PEEK.size:
+        return False
+    base, _, delta = _PEEK.unpack_from(chunk)
+    return bool(base + delta == ends <= offset)
+
+
 class CorruptSegment(Exception):
     """The bytes at ``position`` are no record batch."""
 
@@ -355,6 +366,8 @@ class Segment:
         self._largest_timestamp, self._offset_of_largest = self.times.last() or (-1, self.base_offset)
         end = self.base_offset
         for header in self.walk(position):
+            if last is not None and header.position == position and header.last_offset != last[0]:
+                raise CorruptIndex(self.offsets.path)
             self.note(header)
             end = header.next_offset
         return end
@@ -401,10 +414,14 @@ class Segment:
             return self.last_position
         if offset == self.mark_offset:
             return self.mark_position
-        position = (self._offsets or self.offsets).floor(offset, wait)
+        index = self._offsets or self.offsets
+        position = index.floor(offset, wait)
         size = self.size
         file = self.file
-        chunk = take(file, min(NEAR, size - position), position, wait)
+        chunk = take(file, min(NEAR, size - position), position, wait) if position < size else b""
+        if position and not _is_meant(chunk, index.found_offset, offset):
+            position = self._look_back(offset, wait)
+            chunk = take(file, min(NEAR, size - position), position, wait)
         at = 0
         while position + at < size:
             if at + _PEEK.size > len(chunk):
@@ -428,7 +445,24 @@ class Segment:
         """
         reached = self.times.reaches(timestamp, wait)
         before = self.base_offset + RELATIVE_MAX if reached is None else reached - 1
-        return self.offsets.floor(max(before, start), wait)
+        offset = max(before, start)
+        position = self.offsets.floor(offset, wait)
+        if position:
+            chunk = take(self.file, _PEEK.size, position, wait) if position + _PEEK.size <= self.size else b""
+            if not _is_meant(chunk, self.offsets.found_offset, offset):
+                position = self._look_back(offset, wait)
+        return position
+
+    def _look_back(self, offset: int, wait: bool) -> int:
+        """Where to begin a search when the index's answer leads nowhere, as a flipped bit makes it: at one of the
+        entries before it that is true, or at the beginning. A damaged index costs time and changes no answer.
+        """
+        entries = [entry for entry in self.offsets.entries() if entry[0] <= offset and entry[1] < self.size]
+        for ends, position in entries[: -1 - _LOOK_BACK : -1]:
+            chunk = take(self.file, min(_PEEK.size, self.size - position), position, wait)
+            if _is_meant(chunk, ends, offset):
+                return position
+        return 0
 
     def batch_length(self, position: int, wait: bool = True) -> int:
         data = take(self.file, _PREFIX, position, wait)

@@ -75,7 +75,34 @@ def test_any_life_and_any_death(seed: int, config: dict[str, Any], steps: list[t
     live(Life(MemoryDisk(seed), **config), [*steps, ("die", "power")])
 
 
-# What these lives have found, each told in a few words.
+# Short lives: the plain promises, and what the long ones have found.
+
+
+def test_what_was_not_synced_is_read_again() -> None:
+    for seed in range(30):
+        life = Life(MemoryDisk(seed), partitions=1, internal_segment_bytes=700)
+        for _ in range(3):
+            life.write(0, [1, 2], 100, 0, 7)
+        life.flush(0)
+        for _ in range(3):
+            life.write(0, [1, 2], 100, 0, 7)
+        life.checkpoint()
+        life.die("power")
+        life.touch(0)
+
+
+def test_epochs_end_where_the_log_does() -> None:
+    for seed in range(30):
+        life = Life(MemoryDisk(seed), partitions=1)
+        life.write(0, [1], 10, 0, -1)
+        life.flush(0)
+        life.new_epoch()
+        life.write(0, [1], 300, 0, -1)
+        life.die("power")
+        life.touch(0)
+        life.new_epoch()
+        life.write(0, [1], 10, 0, -1)
+        life.truncate(0, 0.5)
 
 
 def test_a_topic_made_anew_is_not_held_to_the_offsets_of_its_predecessor() -> None:
@@ -167,3 +194,38 @@ def test_epochs_reach_back_as_far_as_the_log_does() -> None:
     life.die("power")
     assert life.log(0).start_offset == 0
     assert life.log(0).epochs.entries == [(0, 0)]
+
+
+def test_indexes_that_recovery_built_are_synced_before_a_clean_stop() -> None:
+    for seed in range(30):
+        life = Life(MemoryDisk(seed), partitions=1, index_interval_bytes=0)
+        life.write(0, [1] * 5, 10, 0, -1)
+        life.die("kill")
+        life.flush(0)
+        life.stop()
+        life.die("power")
+        life.touch(0)
+
+
+def test_producers_are_known_by_records_that_were_deleted_but_are_still_there() -> None:
+    """Or the next batch of such a producer would be out of order."""
+    life = Life(MemoryDisk(), partitions=1, internal_segment_bytes=300)
+    life.write(0, [1], 10, 0, 7)
+    life.write(0, [1], 250, 0, -1)  # a new segment, and with it a snapshot that knows of one batch
+    life.write(0, [1], 10, 0, 7)
+    life.delete_records(0, 1.0)
+    life.checkpoint()
+    life.die("kill")
+    life.touch(0)
+    (entry,) = life.producers[0].snapshot()
+    assert (entry.last_sequence, entry.last_offset) == (1, 2)
+
+
+def test_a_cut_leaves_a_durable_start_where_it_was() -> None:
+    life = Life(MemoryDisk(), partitions=1)
+    life.write(0, [1, 1, 3], 0, 0, -1)
+    life.delete_records(0, 0.2)
+    life.checkpoint()
+    life.truncate(0, 0.0)
+    life.die("power")
+    assert (life.log(0).start_offset, life.log(0).end_offset) == (1, 1)
