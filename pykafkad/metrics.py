@@ -74,6 +74,7 @@ def _table() -> dict[str, Declared]:
         "kafka_coordinator_transaction_transactioncoordinator_timedout_total": "Transactions aborted at their timeout",
         "kafka_coordinator_transaction_transactioncoordinator_fenced_total": "Requests of producers whose "
         "transactional id somebody else has taken",
+        "kafka_log_logmanager_scrubbedbytes_total": "Bytes of closed segments that were checked for damage",
         "kafka_network_socketserver_connections_accepted_total": "Connections accepted",
         "kafka_network_socketserver_connections_closed_total": "Connections closed",
         "kafka_network_socketserver_bytes_received_total": "Bytes received from clients",
@@ -111,6 +112,8 @@ def _table() -> dict[str, Declared]:
         "kafka_log_logcleaner_deadthreadcount": "Cleaners whose last round ended with the death of its process",
         "kafka_log_logcleanermanager_max_dirty_percent": "Share of uncleaned bytes of the dirtiest log",
         "kafka_log_logcleanermanager_time_since_last_run_ms": "Milliseconds since a cleaner last looked for work",
+        "kafka_log_logmanager_cordonedlogdirectorycount": "Log directories that get no new partitions",
+        "kafka_log_logmanager_corruptbatches": "Damaged stretches of closed segments that the scrubber has found",
         "kafka_server_fetchsessioncache_numincrementalfetchsessions": "Fetch sessions",
         "kafka_server_fetchsessioncache_numincrementalfetchpartitionscached": "Partitions in fetch sessions",
         "kafka_coordinator_group_groupmetadatamanager_numgroups": "Groups coordinated here",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pykafkad.storage.directory import LogDir
 
 _OFFLINE = int(ErrorCode.KAFKA_STORAGE_ERROR)
+_DAMAGED = int(ErrorCode.CORRUPT_MESSAGE)
 
 
 @handles(describe_log_dirs.Request)
@@ -51,6 +52,8 @@ def _describe(call: Call, log_dir: LogDir, wanted: set[tuple[str, int]] | None) 
             topic.partitions.append(
                 describe_log_dirs.Partition(partition_index=index, partition_size=size, offset_lag=lag)
             )
+    if any(partition.log.damage for partition in call.node.partitions.all() if partition.log.log_dir == log_dir.path):
+        result.error_code = _DAMAGED  # it serves; but somebody should know
     for (name, index), size, lag in call.node.partitions.moves.arriving(log_dir):
         if wanted is None or (name, index) in wanted:
             topic = topics.setdefault(name, describe_log_dirs.Topic(name=name))

@@ -114,4 +114,10 @@ class ServerSettings(Settings):
     cluster_store = string("sqlite", "Where cluster state lives: sqlite (in the first data directory) or sqlite:PATH.")
     http_listen = string("127.0.0.1:9644", "host:port of /metrics and /health; empty turns them off.")
     log_format = string("text", "How the broker's own log lines look.", one_of("text", "json"))
+    log_scrub_interval_ms = long(
+        86_400_000, "How often closed segments are read again to find damaged batches.", at_least(1_000)
+    )
+    log_scrub_max_bytes_per_second = long(
+        1_048_576, "How fast closed segments are read in search of damage; 0 turns that off.", at_least(0)
+    )
     log_level = string("INFO", "Least severity of the broker's own log lines.", any_case_of(*LOG_LEVELS))

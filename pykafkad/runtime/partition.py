@@ -596,6 +596,11 @@ class Partition:
         if offset < until and offset >= log.start_offset:
             if max_bytes < 0:
                 return NEGATIVE
+            if log.damage:
+                sound = self._sound_until(offset, until)
+                if isinstance(sound, Refused):
+                    return sound
+                until = sound
             try:
                 return log.read(offset, max_bytes, until, at_least_one=at_least_one, wait=wait)
             except StorageFailed as failure:
@@ -603,6 +608,15 @@ class Partition:
         if offset < log.start_offset or offset > log.end_offset:
             return OUT_OF_RANGE
         return None
+
+    def _sound_until(self, offset: int, until: int) -> int | Refused:
+        """How far a reader gets from ``offset`` on before something that is known to be damaged; refused inside it."""
+        for damage in self.log.damage:
+            if damage.next_offset > offset:
+                if damage.first_offset <= offset:
+                    return Refused(ErrorCode.CORRUPT_MESSAGE, str(damage.finding))
+                return min(until, damage.first_offset)
+        return until
 
     def diverging(self, last_fetched_epoch: int, offset: int) -> tuple[int, int] | Refused | None:
         """(epoch, end offset) where a reader's log and ours part; None if they agree."""

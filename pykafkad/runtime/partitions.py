@@ -24,6 +24,7 @@ from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.log_dirs import LogDirs, storage_error
 from pykafkad.runtime.moves import Moves
 from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
+from pykafkad.runtime.scrubber import Scrubber
 from pykafkad.state.sequences import Producers
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Partitions:
         self.dirs.on_failure = self._directory_failed
         self.dirs.cordoned = config.cordoned_log_dirs
         self.moves = Moves(self)
+        self.scrubber = Scrubber(self, metrics)
         self.flusher = flusher or Flusher()
         self._clock = clock
         self._metrics = metrics
@@ -358,6 +360,7 @@ class Partitions:
         del now
         config, every = self.config, self._calendar.every
         first = config.log_initial_task_delay_ms
+        self.scrubber.start()
         soon = 1_000
         self._stops += [
             # Comes round for topics that are made while the broker runs, and for directories that were full.
@@ -441,6 +444,7 @@ class Partitions:
             partition.leads = False
         self._led.clear()
         await self.moves.stop()
+        await self.scrubber.stop()
         await self.flusher.drain()
         loop = asyncio.get_running_loop()
         wanted = {TopicPartition(*key) for key in self._places}
@@ -472,6 +476,7 @@ class Partitions:
         if self._own_calendar:
             self._calendar.stop()
         self.moves.abandon()
+        self.scrubber.abandon()
         for log_dir in self.dirs.opened:
             log_dir.close(clean=False)
 
@@ -496,6 +501,10 @@ class Partitions:
         gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed) + len(self.unavailable))
         gauge("kafka_server_replicamanager_produceridcount", lambda: sum(len(p.producers) for p in opened.values()))
         gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(self.dirs.offline))
+        gauge(
+            "kafka_log_logmanager_cordonedlogdirectorycount",
+            lambda: sum(self.dirs.is_cordoned(log_dir.path) for log_dir in self.dirs.online),
+        )
 
         def of_each(name: str, read: Callable[[Partition], float]) -> None:
             metrics.gauge_by(name, lambda: [((p.topic, str(p.index)), read(p)) for p in opened.values()])

@@ -308,6 +308,8 @@ class Shard(Generic[M]):
             if following > len(view):
                 break
             if header.next_offset > offset:
+                if not batches.crc_ok(view, header):
+                    raise WireError(f"the batch at offset {header.base_offset} fails its CRC")
                 if not header.is_control:
                     for record in records.iterate(view[position:following]):
                         if record.offset >= offset and record.key is not None:

@@ -33,9 +33,14 @@ class Tasks:
             self.failures += 1
             log.error("background task failed", task=task.get_name(), exc_info=error)
 
-    async def stop(self) -> None:
+    def cancel(self) -> list[asyncio.Task[Any]]:
+        """Tell all that are left to end; returns them."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
+        return tasks
+
+    async def stop(self) -> None:
+        tasks = self.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -165,7 +165,9 @@ class LogDir:
         """Load and recover the partition's log, or begin one (``lazy``: its folder appears with its first record)."""
         key = TopicPartition(topic, partition)
         found = self._found.get(key)
-        if found is not None and found.topic_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
+        if found is not None and _nearly(found.topic_id, topic_id):
+            self.notes.append(f"{found.path}/{names.PARTITION_METADATA} is damaged: written anew")
+        elif found is not None and found.topic_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
             self.notes.append(f"{found.path} is of an earlier topic {topic}: set aside")
             self.set_aside(found)
             found = None
@@ -470,3 +472,8 @@ def _usable_uuid(disk: Disk) -> bytes:
         uuid = disk.new_uuid()
         if any(uuid[:15]) and not uuid_text(uuid).startswith("-"):
             return uuid
+
+
+def _nearly(one: bytes, other: bytes) -> bool:
+    """Whether two ids are too much alike to be two: a flipped bit in their text changes at most a character's six."""
+    return 0 < (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count() <= 6

@@ -36,6 +36,7 @@ from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_afte
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
     from pykafkad.storage.swap import Swap
+    from pykafkad.storage.verify import Damage
 
 _BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
@@ -63,6 +64,7 @@ class PartitionLog:
         "_unmade",
         "cleaned_offset",
         "cleaning",
+        "damage",
         "end_offset",
         "epochs",
         "on_roll",
@@ -108,6 +110,8 @@ class PartitionLog:
         self.cleaning = False
         """A cleaner reads closed segments, so nobody may take any away."""
         self._closed = False
+        self.damage: tuple[Damage, ...] = ()
+        """Stretches that are known to be damaged, by offset: whoever reads should not get them."""
         self._unmade = unmade
         # Names that may not be durable: of files in the folder, and of the folder itself.
         self._directory_dirty = self._folder_dirty = loaded.names_unsynced
@@ -384,6 +388,7 @@ class PartitionLog:
         if offset <= self._segments[0].base_offset:
             self.restart_at(offset, self._active.created_ms)
             return
+        self.damage = ()  # what is cut off will be other records; the rest will be found again
         with _MARKING:
             self._truncations += 1
             self.recovery_point = min(self.recovery_point, offset)
@@ -408,6 +413,7 @@ class PartitionLog:
 
     def restart_at(self, offset: int, now: int) -> None:
         """Drop everything; the log is empty and its next offset is ``offset``."""
+        self.damage = ()  # what is cut off will be other records; the rest will be found again
         with _MARKING:
             self._truncations += 1
             self.recovery_point = min(self.recovery_point, offset)

@@ -14,9 +14,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader, header_at
+from kafkawire.batches import CONTROL, CRC_FROM, HEADER_SIZE, MAGIC, PREFIX_SIZE, BatchHeader, unpack
 from kafkawire.checksum import crc32c
-from kafkawire.errors import WireError
 from pykafkad.model import ZERO_UUID, TopicPartition
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
@@ -33,6 +32,7 @@ from pykafkad.storage.snapshots import CorruptSnapshot, decode
 
 PIECE = 1024 * 1024
 """Bytes that are read at once."""
+_new = tuple.__new__
 _KNOWN_PROPERTIES = {"version", "cluster.id", "node.id", "broker.id", "directory.id"}
 
 
@@ -58,7 +58,15 @@ class Damage(NamedTuple):
 class SegmentCheck:
     """One ``.log`` file, read piece by piece: ``step`` until ``done``. ``findings`` and ``damage`` grow on the way."""
 
-    def __init__(self, disk: Disk, path: str, base_offset: int, size: int, following: int | None = None) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        path: str,
+        base_offset: int,
+        size: int,
+        following: int | None = None,
+        piece: int = PIECE,
+    ) -> None:
         self.path = path
         self.findings: list[Finding] = []
         self.damage: list[Damage] = []
@@ -68,6 +76,7 @@ class SegmentCheck:
         self._following = following
         """Where the next segment begins, if there is one."""
         self._size = size
+        self._piece = piece
         self._disk = disk
         self._file: File | None = None
 
@@ -75,29 +84,28 @@ class SegmentCheck:
         """Read a piece; the headers in it, with whether their batch is sound and their ``position`` in the file."""
         if self._file is None:
             self._file = self._disk.open(self.path)
-        piece = self._file.pread(min(PIECE, self._size - self.position), self.position)
+        piece = self._file.pread(min(self._piece, self._size - self.position), self.position)
         if len(piece) >= 12:
             first = 12 + int.from_bytes(piece[8:12], "big", signed=True)
             if len(piece) < first <= self._size - self.position:
                 piece = self._file.pread(first, self.position)
         found: list[tuple[BatchHeader, bool]] = []
         view, at = memoryview(piece), 0
-        while self.position + at < self._size:
-            position = self.position + at
-            try:
-                header = header_at(view, at)._replace(position=position)
-            except WireError as error:
-                if at:  # the rest of the piece is half a batch, or nonsense: the next step will tell
-                    break
-                self._stop(position, str(error))
-                return found
-            if position + header.length > self._size:
-                self._stop(position, f"a batch of {header.length} bytes where {self._size - position} are left")
-                return found
-            if at + header.length > len(piece):
-                break
-            found.append((header, self._judge(header, view[at : at + header.length])))
-            at += header.length
+        while (position := self.position + at) < self._size:
+            fields = unpack(piece, at) if at + HEADER_SIZE <= len(piece) else (0, -1)
+            length = fields[1] + PREFIX_SIZE
+            if HEADER_SIZE <= length <= len(piece) - at:
+                header: BatchHeader = _new(BatchHeader, (position, fields[0], length, *fields[2:]))
+                found.append((header, self._judge(header, view[at : at + length])))
+                at += length
+                continue
+            if at and len(piece) - at < self._size - position:
+                break  # half a batch, or nonsense: the next step will tell
+            if len(piece) - at < HEADER_SIZE or length < HEADER_SIZE:
+                self._stop(position, "no batch header")
+            else:
+                self._stop(position, f"a batch of {length} bytes where {self._size - position} are left")
+            return found
         self.position += at
         if self.position >= self._size or not at:
             self.done = True
@@ -107,22 +115,23 @@ class SegmentCheck:
 
     def _judge(self, header: BatchHeader, batch: memoryview) -> bool:
         reason = ""
+        base, last = header.base_offset, header.base_offset + header.last_offset_delta
         if header.magic != MAGIC:
             reason = f"magic {header.magic}"
         elif crc32c(batch[CRC_FROM:]) != header.crc:
-            reason = f"batch {header.base_offset} fails its CRC"
-        elif header.base_offset < self.end_offset:
-            reason = f"offset {header.base_offset} where {self.end_offset} or more was due"
-        elif self._following is not None and header.last_offset >= self._following:
-            reason = f"offset {header.last_offset}, and the next segment begins at {self._following}"
+            reason = f"batch {base} fails its CRC"
+        elif base < self.end_offset:
+            reason = f"offset {base} where {self.end_offset} or more was due"
+        elif self._following is not None and last >= self._following:
+            reason = f"offset {last}, and the next segment begins at {self._following}"
         if reason:
             self._find(header.position, reason)
             # Its own offsets may be what is damaged: what is before it is known, what follows will be.
-            self.damage.append(Damage(self.end_offset, max(header.next_offset, self.end_offset + 1), self.findings[-1]))
+            self.damage.append(Damage(self.end_offset, max(last, self.end_offset) + 1, self.findings[-1]))
             return False
-        if self.damage and self.damage[-1].next_offset > header.base_offset:
-            self.damage[-1] = self.damage[-1]._replace(next_offset=header.base_offset)
-        self.end_offset = header.next_offset
+        if self.damage and self.damage[-1].next_offset > base:
+            self.damage[-1] = self.damage[-1]._replace(next_offset=base)
+        self.end_offset = last + 1
         return True
 
     def _stop(self, position: int, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
@@ -37,7 +38,7 @@ def batch(*values: bytes | None, key: bytes | None = b"k", now: int | None = Non
 
 
 def topic_id(name: str, generation: int = 0) -> bytes:
-    return bytes([generation + 1]) * 2 + name.encode().ljust(14, b"\0")[:14]
+    return hashlib.sha256(f"{name} {generation}".encode()).digest()[:16]
 
 
 class Broker:

@@ -137,6 +137,18 @@ def test_a_folder_of_an_earlier_topic_of_that_name_is_set_aside() -> None:
     assert directory.notes
 
 
+def test_a_flipped_bit_in_the_topic_id_does_not_cost_the_log() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    append(open_log(directory), batch(3))
+    directory.close(True)
+    disk.flip_bit("/data/t-0/partition.metadata", 25, 1)
+    directory = open_dir(disk)
+    assert open_log(directory).end_offset == 3
+    assert directory.notes == ["/data/t-0/partition.metadata is damaged: written anew"]
+    assert decode_partition_metadata(disk.read("/data/t-0/partition.metadata")) == TOPIC_ID
+
+
 def test_a_topic_id_lost_in_a_crash_is_written_again() -> None:
     disk = MemoryDisk()
     directory = open_dir(disk)
