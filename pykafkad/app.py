@@ -169,13 +169,16 @@ class Broker:
     def _open_directories(self, cluster_id: str | None) -> str:
         """Take the data directories; the cluster's id, from the store or from them."""
         failed: dict[str, str] = {}
-        for path in self.config.data_dirs:
+        for path in map(os.path.abspath, self.config.data_dirs):  # as AlterReplicaLogDirs has to name them
             try:
                 opened = LogDir.open(self._disk, path, node_id=self.config.node_id, cluster_id=cluster_id)
             except StorageFailed as failure:
                 failed[failure.log_dir] = failure.reason
                 continue
+            twin = next((one for one in self._log_dirs if one.directory_id == opened.directory_id), None)
             self._log_dirs.append(opened)
+            if twin is not None:
+                raise ConfigError(f"log.dirs: {twin.path} and {path} have the same directory.id: one is a copy")
             cluster_id = opened.cluster_id
         if not self._log_dirs or cluster_id is None:
             reasons = "; ".join(f"{path}: {reason}" for path, reason in failed.items())

@@ -239,6 +239,14 @@ async def test_starts_that_cannot_be_are_one_line_and_leave_nothing(broker: Brok
     assert (held / "meta.properties").read_text() == properties
 
 
+async def test_a_copy_of_a_directory_is_refused(tmp_path: Path) -> None:
+    first, copy = tmp_path / "first", tmp_path / "copy"
+    await (await Broker.start(config(first))).stop()
+    copy.mkdir()
+    (copy / "meta.properties").write_bytes((first / "meta.properties").read_bytes())
+    await start_refused(config(first, log_dirs=f"{first},{copy}"), "have the same directory.id: one is a copy")
+
+
 async def test_a_directory_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     await start_refused(config(tmp_path / "file" / "below"), "file/below")

@@ -371,7 +371,19 @@ class Partitions:
             every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
             every(soon, self.moves.resume, first_ms=0),
             every(10_000, self._purge),
+            every(5_000, self._look_after),
         ]
+
+    def _look_after(self) -> None:
+        """Files that were deleted under us, volumes that were unmounted: better told now than by the next start."""
+        for partition in self.all():
+            path = next((segment.path for segment in partition.log.segments if segment.vanished), "")
+            if path:
+                name = f"{partition.topic}-{partition.index}"
+                events.error("a file was deleted while it was in use", partition=name, file=path)
+                self._lose((partition.topic, partition.index), storage_error(f"{path} was deleted while it was in use"))
+        for log_dir in self.dirs.online:
+            self._in_thread(log_dir.look)
 
     def _retain(self) -> Iterator[None]:
         for number, partition in enumerate(self.all()):

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 LOADED_INDEX_BYTES = 16 * 1024 * 1024
 """Offset indexes of closed segments that may be in memory at a time, per log directory."""
+_PROPERTIES = {"version", "cluster.id", "node.id", "broker.id", "directory.id"}
 SYNC_TOGETHER = 16
 """So many logs to sync at shutdown are synced with their volume."""
 
@@ -364,6 +365,12 @@ class LogDir:
         """As the last checkpoint had them when the directory was opened."""
         return dict(self._high_watermarks)
 
+    def look(self) -> None:
+        """Take the directory offline when it isn't there any more. May run in a worker thread."""
+        file = f"{self.path}/{names.META_PROPERTIES}"
+        if not self.disk.exists(file):
+            self.health.fail(f"{file} is gone; was the volume unmounted?")
+
     def space(self) -> tuple[int, int]:
         """(total, usable) bytes of the volume."""
         return self.disk.space(self.path)
@@ -443,6 +450,9 @@ def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> tu
     """Read meta.properties and compare, or write it. Returns cluster id and directory id."""
     file = f"{path}/{names.META_PROPERTIES}"
     known = decode_properties(disk.read(file)) if disk.exists(file) else {}
+    strange, complete = known.keys() - _PROPERTIES, len(known.keys() & _PROPERTIES) >= len(_PROPERTIES) - 1
+    if strange and not complete:  # a key has lost a bit; what it said would silently be made up anew
+        raise ConfigError(f"{file}: unknown key {min(strange)!r}")
     their_cluster = known.get("cluster.id")
     their_node = known.get("node.id", known.get("broker.id"))
     if their_cluster and cluster_id and their_cluster != cluster_id:

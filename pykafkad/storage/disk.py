@@ -43,6 +43,9 @@ class File(Protocol):
 
     def fsync(self) -> None: ...
 
+    def linked(self) -> bool:
+        """Whether it still has a name: what is written to a file without one is gone with the process."""
+
     def close(self) -> None: ...
 
 
@@ -194,6 +197,9 @@ class RealFile:
 
     def fsync(self) -> None:
         os.fdatasync(self.fd)
+
+    def linked(self) -> bool:
+        return os.fstat(self.fd).st_nlink > 0
 
     def close(self) -> None:
         fd, self.fd = self.fd, -1

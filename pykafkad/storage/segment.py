@@ -157,6 +157,11 @@ class Segment:
         """The open file if there is one; other threads take this and never open one for us."""
         return self._file
 
+    @property
+    def vanished(self) -> bool:
+        """Whether somebody has deleted the open file: what is appended to it would be lost."""
+        return self._file is not None and self.size > 0 and not self._file.linked()
+
     def let_go(self) -> None:
         self._file = None
 

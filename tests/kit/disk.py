@@ -223,6 +223,9 @@ class MemoryFile:
         self.inode.cut(size)
         self.size = size
 
+    def linked(self) -> bool:
+        return self.disk.has(self.path, self.inode)
+
     def fsync(self) -> None:
         self._alive()
         self.disk.sync_inode(self.inode, self.path)
@@ -322,6 +325,9 @@ class MemoryDisk:
         if not isinstance(node, Inode):
             raise FileNotFoundError(errno.ENOENT, "No such file", path)
         return node
+
+    def has(self, path: str, inode: Inode) -> bool:
+        return self._find(path) is inode
 
     def _change(self, path: str, what: str | Inode | Directory | None) -> None:
         parent, _, name = path.rpartition("/")

@@ -187,3 +187,38 @@ def test_the_same_partition_in_two_directories_is_served_from_neither() -> None:
         assert broker.partition("t").high_watermark == 1
 
     run(main())
+
+
+def test_a_file_deleted_while_it_is_in_use_costs_its_partition() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=2)
+        for index in range(2):
+            broker.write("t", b"x", index=index)
+        broker.partitions.start()
+        await asyncio.sleep(60)
+        assert broker.partitions.unavailable == {}
+        broker.disk.remove(broker.partition("t", 1).log.segments[0].path)
+        await asyncio.sleep(11)
+        refused = broker.partitions.get("t", 1)
+        assert code(refused) == ErrorCode.KAFKA_STORAGE_ERROR and "was deleted" in refused.detail  # type: ignore[union-attr]
+        assert isinstance(broker.write("t", b"x"), Appended)
+        assert (await told(broker, "t"))[1] == (ErrorCode.LEADER_NOT_AVAILABLE, -1, [1])
+        await broker.partitions.stop()
+
+    run(main())
+
+
+def test_a_directory_that_is_gone_is_offline() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=2)
+        doomed = next(index for index in range(2) if where(broker, "t", index) == B)
+        where(broker, "t", 1 - doomed)
+        broker.partitions.start()
+        broker.disk.remove("/b/meta.properties")
+        await asyncio.sleep(11)
+        assert "unmounted" in broker.partitions.dirs.offline[B]
+        assert code(broker.partitions.get("t", doomed)) == ErrorCode.KAFKA_STORAGE_ERROR
+        assert isinstance(broker.write("t", b"x", index=1 - doomed), Appended)
+        await broker.partitions.stop()
+
+    run(main())

@@ -38,6 +38,14 @@ def test_a_directory_of_somebody_else_is_refused_in_one_line() -> None:
     open_dir(disk).close(True)  # the refusals have let go of the lock
 
 
+def test_a_damaged_identity_is_not_taken_for_a_new_one() -> None:
+    disk = MemoryDisk()
+    open_dir(disk).close(True)
+    disk.flip_bit("/data/meta.properties", disk.read("/data/meta.properties").index(b"directory.id"))
+    with pytest.raises(ConfigError, match=r"/data/meta.properties: unknown key 'eirectory.id'"):
+        open_dir(disk)
+
+
 def test_version_0_of_meta_properties() -> None:
     disk = MemoryDisk()
     disk.make_directory("/data")
