@@ -63,16 +63,19 @@ def _begin(call: Call, key: TopicPartition, path: str) -> Refused | None:
     target = partitions.dirs.by_path(path)
     if isinstance(target, Refused):
         return target
+    if partitions.dirs.is_cordoned(target.path):
+        return Refused(ErrorCode.INVALID_REPLICA_ASSIGNMENT, f"log directory {target.path} is cordoned")
     moving_to = partitions.moves.target(key)
     if moving_to is not None and moving_to is not target:
         partitions.moves.cancel(key)
         moving_to = None
     partition = partitions.get(*key)
     if isinstance(partition, Refused):
-        if partition.code not in _NOT_HERE:
-            return partition
-        partitions.dirs.preferred[key] = target
-        return Refused(ErrorCode.REPLICA_NOT_AVAILABLE, partition.detail)
+        if partition.code in _NOT_HERE:
+            partitions.dirs.prefer(key, target)
+        if partition.code == ErrorCode.NOT_LEADER_OR_FOLLOWER:
+            return Refused(ErrorCode.REPLICA_NOT_AVAILABLE, partition.detail)
+        return partition
     if partition.log.log_dir == target.path or moving_to is target:
         return None
     if partitions.dirs.offline:  # one of them may hold what a move left behind

@@ -21,6 +21,7 @@ from pykafkad.storage.names import DELETE_DIRECTORY, FUTURE_DIRECTORY, Marked
 if TYPE_CHECKING:
     from pykafkad.storage.directory import Found, LogDir
 
+_PREFERRED_MOST = 10_000
 ALL = "*"  # in cordoned.log.dirs
 
 
@@ -104,6 +105,13 @@ class LogDirs:
         if not open_to_new:
             return storage_error(f"no log directory takes {key}: all are cordoned or offline")
         return min(open_to_new, key=lambda log_dir: len(log_dir.logs) + len(log_dir.found()))
+
+    def prefer(self, key: TopicPartition, log_dir: LogDir) -> None:
+        """Remember where a partition is to be made that doesn't exist yet."""
+        self.preferred.pop(key, None)
+        self.preferred[key] = log_dir
+        if len(self.preferred) > _PREFERRED_MOST:
+            del self.preferred[next(iter(self.preferred))]
 
     def by_path(self, path: str) -> LogDir | Refused:
         """The directory at an absolute path, if it is one of ours and online."""

@@ -222,3 +222,19 @@ def test_a_directory_that_is_gone_is_offline() -> None:
         await broker.partitions.stop()
 
     run(main())
+
+
+def test_cordoned_directories_get_nothing_new() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=2)
+        assert {where(broker, "t", index) for index in range(2)} == {A, B}
+        broker.set_broker(cordoned_log_dirs=B)
+        broker.add("later", 4)
+        assert {where(broker, "later", index) for index in range(4)} == {A}
+        response = await broker.answer(describe_log_dirs.Request(topics=None), 5, key=35)
+        assert [(result.log_dir, result.is_cordoned) for result in response.results] == [(A, False), (B, True)]
+        broker.set_broker()
+        broker.add("last", 4)
+        assert {where(broker, "last", index) for index in range(4)} == {B}
+
+    run(main())

@@ -164,9 +164,15 @@ def test_what_kafka_refuses() -> None:
         for version in (1, 2):
             assert await alter(broker, "/nowhere", ("t", 0), version=version) == [ErrorCode.LOG_DIR_NOT_FOUND]
         assert await alter(broker, target, ("x" * 230, 0)) == [ErrorCode.INVALID_TOPIC_EXCEPTION]
-        assert await alter(broker, target, ("later", 0), ("t", 7)) == [ErrorCode.REPLICA_NOT_AVAILABLE] * 2
+        assert await alter(broker, target, ("later", 0), ("t", 7)) == [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION] * 2
+        broker.add("elsewhere", leader=2, replicas=(2,))
+        assert await alter(broker, target, ("elsewhere", 0)) == [ErrorCode.REPLICA_NOT_AVAILABLE]
         broker.add("later")
         assert where(broker, "later") == target  # it was to be made there
+        broker.set_broker(cordoned_log_dirs=target)
+        for name in ("t", "nowhere"):
+            assert await alter(broker, target, (name, 0)) == [ErrorCode.INVALID_REPLICA_ASSIGNMENT]
+        broker.set_broker()
         next(one for one in broker.log_dirs if one.path == target).health.fail("I/O error")
         assert await alter(broker, target, ("t", 0)) == [ErrorCode.KAFKA_STORAGE_ERROR]
 
