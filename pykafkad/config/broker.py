@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,12 @@ class Config(ServerSettings, ClusterSettings, LogSettings, CoordinatorSettings, 
     def data_dirs(self) -> tuple[str, ...]:
         """The data directories: log.dirs, else log.dir."""
         return self.log_dirs or self.log_dir
+
+    @property
+    def all_cordoned(self) -> bool:
+        """Whether no data directory takes new partitions."""
+        cordoned = self.cordoned_log_dirs
+        return "*" in cordoned or {os.path.abspath(path) for path in self.data_dirs} <= set(cordoned)
 
     @property
     def topic_defaults(self) -> TopicConfig:

@@ -139,7 +139,7 @@ class Admin:
         return await asyncio.shield(making)
 
     async def _make_internal(self, name: str) -> TopicImage | Refused:
-        wanted = internal_topic(self.config, name, len(racks(self._metadata.image)))
+        wanted = internal_topic(self.config, name, len(racks(self._metadata.image, self.config)))
         made = (await self.create_topics([wanted]))[name]
         if isinstance(made, Refused):
             if made.code == ErrorCode.TOPIC_ALREADY_EXISTS:
@@ -182,7 +182,7 @@ class Admin:
             answers: dict[str, Refused | None] = {}
             for one in wanted:
                 topic = image.topic(one.topic)
-                added = plan_growth(image, one, self._next_start)
+                added = plan_growth(image, self.config, one, self._next_start)
                 if isinstance(added, Refused) or topic is None:
                     answers[one.topic] = added if isinstance(added, Refused) else None
                     continue

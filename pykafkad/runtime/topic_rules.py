@@ -54,9 +54,10 @@ def refuse_name(name: str) -> Refused | None:
     return Refused(ErrorCode.INVALID_TOPIC_EXCEPTION, f"Topic name is invalid: {reason}") if reason else None
 
 
-def racks(image: ClusterImage) -> dict[int, str | None]:
-    """The brokers that can take replicas."""
-    return {broker.id: broker.rack for broker in image.brokers.values() if not broker.fenced}
+def racks(image: ClusterImage, config: Config) -> dict[int, str | None]:
+    """The brokers that can take replicas: this one only if some log directory of it isn't cordoned."""
+    full = config.node_id if config.all_cordoned else -1
+    return {broker.id: broker.rack for broker in image.brokers.values() if not broker.fenced and broker.id != full}
 
 
 def plan_topic(image: ClusterImage, config: Config, topic: NewTopic, start: int) -> list[tuple[int, ...]] | Refused:
@@ -83,15 +84,19 @@ def plan_topic(image: ClusterImage, config: Config, topic: NewTopic, start: int)
         )
     if partitions <= 0:
         return Refused(ErrorCode.INVALID_PARTITIONS, "Number of partitions was set to an invalid non-positive value.")
-    return _placed(image, partitions, factor, start)
+    return _placed(image, config, partitions, factor, start)
 
 
-def _placed(image: ClusterImage, partitions: int, factor: int, start: int) -> list[tuple[int, ...]] | Refused:
-    usable = racks(image)
+def _placed(
+    image: ClusterImage, config: Config, partitions: int, factor: int, start: int
+) -> list[tuple[int, ...]] | Refused:
+    usable = racks(image, config)
     if factor > len(usable):
+        reason = f"only {len(usable)} broker(s) are registered."
+        if not usable:
+            reason = "All brokers are currently fenced, or have all their log directories cordoned."
         return Refused(
-            ErrorCode.INVALID_REPLICATION_FACTOR,
-            f"Unable to replicate the partition {factor} time(s): only {len(usable)} broker(s) are registered.",
+            ErrorCode.INVALID_REPLICATION_FACTOR, f"Unable to replicate the partition {factor} time(s): {reason}"
         )
     return placement.place(usable, partitions, factor, start)
 
@@ -140,7 +145,9 @@ def new_partitions(config: Config, topics: Sequence[NewTopic]) -> int:
     )
 
 
-def plan_growth(image: ClusterImage, wanted: NewPartitions, start: int) -> list[tuple[int, ...]] | Refused:
+def plan_growth(
+    image: ClusterImage, config: Config, wanted: NewPartitions, start: int
+) -> list[tuple[int, ...]] | Refused:
     """The replicas of the partitions to be added."""
     topic = image.topic(wanted.topic)
     if topic is None:
@@ -157,7 +164,7 @@ def plan_growth(image: ClusterImage, wanted: NewPartitions, start: int) -> list[
     if wanted.assignments is None:
         if added > MAX_NEW_PARTITIONS:
             return Refused(ErrorCode.POLICY_VIOLATION, "Excessively large number of partitions per request.")
-        return _placed(image, added, size, start)
+        return _placed(image, config, added, size, start)
     if len(wanted.assignments) != added:
         return Refused(
             ErrorCode.INVALID_REPLICA_ASSIGNMENT,

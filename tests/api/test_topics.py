@@ -11,6 +11,7 @@ from kafkawire.api.create_topics import CreatableReplicaAssignment, CreatableTop
 from kafkawire.api.delete_topics import DeleteTopicState
 from kafkawire.errors import ErrorCode
 from pykafkad.api.call import Operation, ResourceType
+from pykafkad.errors import Refused
 from pykafkad.model import ZERO_UUID
 from pykafkad.runtime.topic_rules import NewTopic
 from tests.kit.control import Control, play
@@ -198,3 +199,13 @@ def test_grow(tmp_path: Path, version: int) -> None:
         assert [len(broker.image.topics[name].partitions) for name in "abc"] == [3, 2, 1]
 
     play(tmp_path, scenario)
+
+
+def test_with_every_log_directory_cordoned_there_is_no_place(tmp_path: Path) -> None:
+    async def scenario(broker: Control) -> None:
+        made = (await broker.admin.create_topics([NewTopic("a")]))["a"]
+        assert isinstance(made, Refused) and made.code == ErrorCode.INVALID_REPLICATION_FACTOR
+        assert made.detail.endswith("All brokers are currently fenced, or have all their log directories cordoned.")
+
+    play(tmp_path, scenario, cordoned_log_dirs="*")
+    play(tmp_path, scenario, log_dirs="/one,/two", cordoned_log_dirs="/two,/one")
