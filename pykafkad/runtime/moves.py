@@ -17,12 +17,12 @@ from pykafkad.logs import log as events
 from pykafkad.model import TopicPartition
 from pykafkad.runtime.tasks import Tasks
 from pykafkad.storage import names
-from pykafkad.storage.moving import Mirror
 
 if TYPE_CHECKING:
     from pykafkad.runtime.partition import Partition
     from pykafkad.runtime.partitions import Partitions
     from pykafkad.storage.directory import LogDir
+    from pykafkad.storage.moving import Mirror
 
 Key = TopicPartition
 
@@ -114,6 +114,8 @@ class Moves:
     # -- one move ------------------------------------------------------------------------------------------------------
 
     async def _run(self, key: Key, move: _Move, unique: str) -> None:
+        from pykafkad.storage.moving import Mirror
+
         loop, partitions = asyncio.get_running_loop(), self._partitions
         partition = partitions.local(*key)
         source = partitions.dirs.homes.get(key)

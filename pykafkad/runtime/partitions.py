@@ -39,6 +39,7 @@ UNKNOWN_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID, "no topic has this id")
 GONE = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted")
 OPENED_PER_SLICE = 16
 RETAINED_PER_SLICE = 32
+LOOKED_AT_PER_SLICE = 256
 
 
 class _Place(NamedTuple):
@@ -374,9 +375,11 @@ class Partitions:
             every(5_000, self._look_after),
         ]
 
-    def _look_after(self) -> None:
+    def _look_after(self) -> Iterator[None]:
         """Files that were deleted under us, volumes that were unmounted: better told now than by the next start."""
-        for partition in self.all():
+        for number, partition in enumerate(self.all()):
+            if number % LOOKED_AT_PER_SLICE == LOOKED_AT_PER_SLICE - 1:
+                yield
             path = next((segment.path for segment in partition.log.segments if segment.vanished), "")
             if path:
                 name = f"{partition.topic}-{partition.index}"

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 from pykafkad.clock import stopwatch
 from pykafkad.logs import log as events
 from pykafkad.runtime.tasks import Tasks
-from pykafkad.storage.segment import Segment
-from pykafkad.storage.verify import SegmentCheck
 
 if TYPE_CHECKING:
     from pykafkad.metrics import Metrics
     from pykafkad.runtime.partition import Partition
     from pykafkad.runtime.partitions import Partitions
+    from pykafkad.storage.segment import Segment
 
 PIECE = 64 * 1024
 """Read and checked at once: a quarter of a millisecond of small batches, in which the loop would have to wait."""
@@ -59,7 +58,9 @@ class Scrubber:
 
     async def once(self) -> None:
         """Look at everything that is closed."""
-        for partition in self._partitions.all():
+        for number, partition in enumerate(self._partitions.all()):
+            if number % 256 == 255:
+                await asyncio.sleep(0)
             for segment, following in pairwise(partition.log.segments):
                 try:
                     await self._look(partition, segment, following.base_offset)
@@ -69,6 +70,8 @@ class Scrubber:
                         events.error("cannot read a segment", partition=name, file=segment.path, reason=str(error))
 
     async def _look(self, partition: Partition, segment: Segment, following: int) -> None:
+        from pykafkad.storage.verify import SegmentCheck  # no start needs it
+
         loop, rate = asyncio.get_running_loop(), self._partitions.config.log_scrub_max_bytes_per_second
         log = partition.log
         check = SegmentCheck(log.place.disk, segment.path, segment.base_offset, segment.size, following, PIECE)
