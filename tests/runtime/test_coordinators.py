@@ -124,6 +124,20 @@ def test_offsets_come_through_a_kill() -> None:
     run(main())
 
 
+def test_a_damaged_batch_is_not_taken_for_an_offset() -> None:
+    async def main() -> None:
+        broker = GroupBroker(t=1, offsets=1)
+        assert await committed(broker, "g", 41) == 0
+        log = broker.partition("__consumer_offsets").log
+        await broker.partitions.stop()  # cleanly: the next start trusts the log
+        broker.disk.flip_bit(log.segments[-1].path, log.segments[-1].size - 12)
+        again = broker._again()
+        await asyncio.sleep(1)
+        assert again.groups.shard("g") == MOVED
+
+    run(main())
+
+
 def test_leadership_comes_and_goes() -> None:
     async def main() -> None:
         broker = GroupBroker(t=1, offsets=1)
