@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -18,11 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kafkawire.api import api_versions, create_topics, fetch, list_offsets, metadata, produce
 from kafkawire.codec import decode
+from kafkawire.errors import ErrorCode
 from kafkawire.headers import read_response_header, request_frame
 from kafkawire.records import build
 from pykafkad.app import Broker
 from pykafkad.config import Config
 from pykafkad.errors import ConfigError
+from pykafkad.storage.disk import RealDisk, RealFile
 
 ROOT = Path(__file__).parent.parent
 
@@ -295,3 +298,55 @@ def test_python_without_assertions_is_refused(tmp_path: Path) -> None:
     process = serve(*overrides(tmp_path / "data"), python=("-O",))
     _, said = process.communicate(timeout=20)
     assert process.returncode == 2 and "assertions" in said and said.count("\n") == 1
+
+
+class NoSync(RealDisk):
+    """Real files whose syncs fail below the paths in ``broken``."""
+
+    __slots__ = ("broken",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: list[str] = []
+
+    def open(self, path: str, *, create: bool = False) -> RealFile:
+        file = NoSyncFile(os.open(path, os.O_RDWR | os.O_CREAT if create else os.O_RDWR, 0o644), 0)
+        file.size = os.fstat(file.fd).st_size
+        file.fails = lambda: any(path.startswith(broken) for broken in self.broken)
+        return file
+
+
+class NoSyncFile(RealFile):
+    __slots__ = ("fails",)
+
+    def fsync(self) -> None:
+        if self.fails():
+            raise OSError(errno.EIO, "Input/output error")
+        super().fsync()
+
+
+async def test_a_failed_fsync_refuses_the_acknowledgement_and_ends_its_directory(tmp_path: Path) -> None:
+    disk = NoSync()
+    dirs = f"{tmp_path}/one,{tmp_path}/two"
+    broker = await Broker.start(config(tmp_path, log_dirs=dirs, log_flush_interval_messages="1"), disk=disk)
+    client = await Client.to(broker.bootstrap)
+    await create(client, "a")
+    await create(client, "b")
+
+    async def write(topic: str) -> int:
+        answer = await client.ask(0, 9, producing(topic, b"x"), produce.Response)
+        code: int = answer.responses[0].partition_responses[0].error_code
+        return code
+
+    assert [await write("a"), await write("b")] == [0, 0]
+    home = next(path for name in ("one", "two") if (path := tmp_path / name / "a-0").exists()).parent
+    disk.broken.append(str(home))
+    assert await write("a") == ErrorCode.KAFKA_STORAGE_ERROR
+    disk.broken.clear()
+    assert [await write("a"), await write("b")] == [ErrorCode.KAFKA_STORAGE_ERROR, 0]
+    assert not broker.lost.done()
+    disk.broken.append(str(tmp_path))
+    assert await write("b") == ErrorCode.KAFKA_STORAGE_ERROR
+    assert broker.lost.result() == "every log directory has failed"
+    await client.close()
+    await broker.stop()
