@@ -29,6 +29,8 @@ Key = TopicPartition
 ROLL_ABOVE = 16 * 1024 * 1024
 """An active segment larger than this is closed before the swap, which would copy its indexes on the loop."""
 RETRY_SECONDS = 5
+SETTLE_SECONDS = 0.01
+"""Before the next look whether a swap is possible: more came than a swap may bring, or a cleaner is at work."""
 
 
 class _Move:
@@ -137,6 +139,8 @@ class Moves:
                         await self._pace(copied)
                     elif await self._finish(key, partition, mirror):
                         return
+                    else:
+                        await asyncio.sleep(SETTLE_SECONDS)
                 except StorageFailed as failure:
                     if failure.reason != told:
                         told = failure.reason

@@ -218,7 +218,9 @@ class Mirror:
 
     @property
     def ready(self) -> bool:
-        """Whether all that is missing is a little of the newest segment."""
+        """Whether all that is missing is a little of the newest segment, and nobody has plans with the others."""
+        if self.log.cleaning:
+            return False
         segments = self.log.segments
         closed = all(self._whole.get(segment.base_offset) is segment for segment in segments[:-1])
         return self._made and closed and self.missing <= STEP_BYTES and self._truncations == self.log.truncations

@@ -157,6 +157,22 @@ def test_with_flush_messages_nothing_acknowledged_is_lost_in_a_power_cut_after_t
     run(main())
 
 
+def test_a_move_waits_until_compaction_is_done() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=1)
+        broker.write("t", b"x")
+        target, log = other(broker), broker.partition("t").log
+        log.cleaning = True
+        await alter(broker, target, ("t", 0))
+        await asyncio.sleep(1)
+        assert where(broker) != target
+        log.cleaning = False
+        await asyncio.sleep(1)
+        assert where(broker) == target
+
+    run(main())
+
+
 def test_what_kafka_refuses() -> None:
     async def main() -> None:
         broker = Broker(dirs=(A, B), t=1, **{"x" * 230: 1})
