@@ -40,7 +40,8 @@ from pykafkad.runtime.rounds import Here, InProcess
 from pykafkad.runtime.transactions import Transactions
 from pykafkad.state.fetch_sessions import FetchSessions
 from pykafkad.storage.directory import LogDir
-from pykafkad.storage.disk import Disk, RealDisk
+from pykafkad.storage.disk import Disk, RealDisk, open_files
+from pykafkad.storage.pool import Pool
 
 if TYPE_CHECKING:
     from pykafkad.config import Config
@@ -64,6 +65,7 @@ class Broker:
         self._begun = stopwatch()
         self._clock = clock
         self._disk = disk
+        self._files = Pool(disk.max_open_files)
         self._doors: list[Door] = []
         self._log_dirs: list[LogDir] = []
         self._offline: dict[str, str] = {}
@@ -171,7 +173,9 @@ class Broker:
         failed: dict[str, str] = {}
         for path in map(os.path.abspath, self.config.data_dirs):  # as AlterReplicaLogDirs has to name them
             try:
-                opened = LogDir.open(self._disk, path, node_id=self.config.node_id, cluster_id=cluster_id)
+                opened = LogDir.open(
+                    self._disk, path, node_id=self.config.node_id, cluster_id=cluster_id, files=self._files
+                )
             except StorageFailed as failure:
                 failed[failure.log_dir] = failure.reason
                 continue
@@ -232,6 +236,8 @@ class Broker:
             listeners=",".join(map(str, self._doors)),
             data=",".join(one.path for one in self._log_dirs),
             http=self.http.address if self.http is not None else "off",
+            open_files=open_files(),
+            open_segments=self._files.limit,
             took_ms=round((stopwatch() - self._begun) * 1000),
         )
         if self.config.unknown:
@@ -245,6 +251,7 @@ class Broker:
             return
         self.state = STOPPING
         self.server.close_listeners()
+        self.node.partitions.sync_ahead()
         await self.server.drain(DRAIN_SECONDS)
         assert self._calendar is not None
         self._calendar.stop()

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _READ, _TOPIC = Operation.READ, ResourceType.TOPIC
 _COMMITTED = 1
+_FILES_PER_ANSWER = 256
+"""Partitions that one answer brings records of: each keeps a file open until it is sent, and a reader may be slow."""
 _NO_SLICE = b""
 _NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 _NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
@@ -174,7 +176,7 @@ class _Fetch:
         node, call = self.call.node, self.call
         get, names, by_id = node.partitions.get, node.image.topic_names if self.by_id else {}, self.by_id
         replica, committed, replies = self.replica, self.committed, self.data
-        room, first = self.max_bytes, True
+        room, first, files = self.max_bytes, True, _FILES_PER_ANSWER
         for wanted in self.wanted:
             topic = names.get(wanted.topic_id) if by_id else wanted.topic
             if topic is None:
@@ -212,7 +214,8 @@ class _Fetch:
             if refused is None and diverging is None:
                 budget = wanted.max_bytes
                 try:
-                    found = partition.read(offset, room if room < budget else budget, until, first, wait)
+                    limit = room if room < budget else budget
+                    found = partition.read(offset, limit, until, first, wait) if files else None
                 except Cold as cold:
                     self.cold.append(cold)
                     continue
@@ -242,6 +245,9 @@ class _Fetch:
                 self.size += size
                 room = room - size if size < room else 0
                 first = False
+                files -= 1
+                if not files:
+                    self.urgent = True  # there may be more than min_bytes: the reader asks again for the rest
                 if replica < 0:
                     cells.bytes_out.value += size
             elif diverging is not None:

@@ -61,7 +61,9 @@ def serve(config: Config) -> int:
     import uvloop
 
     from pykafkad.logs import log
+    from pykafkad.storage.disk import allow_open_files
 
+    allow_open_files()
     level = "warning" if config.log_level.upper() == "WARN" else config.log_level
     log.configure(json=config.log_format == "json", level=level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

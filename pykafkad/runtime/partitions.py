@@ -448,6 +448,11 @@ class Partitions:
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
+    def sync_ahead(self) -> None:
+        """A stop begins: while requests in progress are answered, threads begin to sync."""
+        for log_dir in self.dirs.online:
+            self._in_thread(log_dir.sync_ahead)
+
     async def stop(self) -> None:
         """Everything durable, saved and marked clean; nobody may append any more."""
         for cancel in self._stops:

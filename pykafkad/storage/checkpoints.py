@@ -8,6 +8,7 @@ raises ``CorruptCheckpoint``; each reader says what it then falls back to.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from sys import intern
 
 from pykafkad.model import ZERO_UUID, TopicPartition, uuid_from_text, uuid_text
 
@@ -52,7 +53,8 @@ def encode_offsets(offsets: Mapping[TopicPartition, int]) -> bytes:
 def decode_offsets(data: bytes) -> dict[TopicPartition, int]:
     try:
         return {
-            TopicPartition(topic, _int(partition, 31)): _int(offset, 63) for topic, partition, offset in _decode(data)
+            TopicPartition(intern(topic), _int(partition, 31)): _int(offset, 63)
+            for topic, partition, offset in _decode(data)
         }
     except ValueError as error:
         raise CorruptCheckpoint(str(error)) from error

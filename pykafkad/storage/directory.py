@@ -47,12 +47,22 @@ class Found(NamedTuple):
 
     topic: str
     partition: int
-    topic_id: bytes
-    path: str
+    directory: LogDir
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory.path}/{names.directory_name(self.topic, self.partition)}"
+
+    @property
+    def topic_id(self) -> bytes:
+        """Read when it is asked for: at a start with ten thousand folders nobody does. Zeros when it can't be told."""
+        return self.directory.topic_id(self.path)
 
 
 class LogDir:
-    def __init__(self, disk: Disk, path: str, cluster_id: str, directory_id: bytes, lock: Lock, clean: bool) -> None:
+    def __init__(
+        self, disk: Disk, path: str, cluster_id: str, directory_id: bytes, lock: Lock, clean: bool, files: Pool
+    ) -> None:
         self.disk = disk
         self.path = path
         self.cluster_id = cluster_id
@@ -65,7 +75,7 @@ class LogDir:
         self.health = Health(path)
         self._lock = lock
         self._writing = threading.Lock()
-        self._files = Pool(disk.max_open_files)
+        self._files = files
         self._indexes = Pool(LOADED_INDEX_BYTES)
         self._doomed: list[tuple[int, str]] = []
         self._deleted: set[TopicPartition] = set()
@@ -73,17 +83,19 @@ class LogDir:
         self.marked: list[names.Marked] = []
         """Folders of moves that were under way, and of what was being deleted, as they were found at start."""
         self._found: dict[TopicPartition, Found] = {}
+        self._look_around()
+        # Of folders that were found and not opened yet; watermarks of all that were found.
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
         self._high_watermarks = self._read_offsets(names.HIGH_WATERMARKS)
         self._cleaned = self._read_offsets(names.CLEANER_OFFSETS)
-        self._look_around()
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
     @classmethod
-    def open(cls, disk: Disk, path: str, *, node_id: int, cluster_id: str | None) -> LogDir:
-        """Take the directory, making it if need be. ``cluster_id`` None: the one it has, or a new one.
+    def open(cls, disk: Disk, path: str, *, node_id: int, cluster_id: str | None, files: Pool | None = None) -> LogDir:
+        """Take the directory, making it if need be. ``cluster_id`` None: the one it has, or a new one; ``files``: the
+        open files that directories of one process share.
 
         ConfigError when it is in use or belongs to another cluster or node; StorageFailed when the disk refuses.
         """
@@ -100,7 +112,8 @@ class LogDir:
             if clean:  # durably gone before anything is written, or a crash would look clean
                 disk.remove(marker)
                 disk.sync_directory(path)
-            return cls(disk, path, cluster_id, directory_id, lock, clean)
+            files = files or Pool(disk.max_open_files)
+            return cls(disk, path, cluster_id, directory_id, lock, clean, files)
         except OSError as error:
             if lock is not None:
                 lock.release()
@@ -115,7 +128,9 @@ class LogDir:
         path = f"{self.path}/{name}"
         try:
             if self.disk.exists(path):
-                return decode_offsets(self.disk.read(path))
+                offsets = decode_offsets(self.disk.read(path))
+                self._deleted |= offsets.keys() - self._found.keys()
+                return {key: offsets[key] for key in self._found if key in offsets}
         except CorruptCheckpoint as error:
             self.notes.append(f"{path}: {error}; going on without it")
             if name == names.RECOVERY_POINTS:
@@ -123,21 +138,18 @@ class LogDir:
         return {}
 
     def _look_around(self) -> None:
-        for name in sorted(self.disk.list(self.path)):
-            path = f"{self.path}/{name}"
+        for name in sorted(self.disk.directories(self.path)):
             if (marked := names.marked(name)) is not None:
                 self.marked.append(marked)
             if name.endswith(names.DELETE_DIRECTORY):
-                self._doomed.append((0, path))
-                continue
-            if name.endswith((names.FUTURE_DIRECTORY, names.STRAY_DIRECTORY)):
-                continue
-            who = names.partition_of(name)
-            if who is not None and self.disk.is_directory(path):
-                found = Found(*who, self._topic_id(path), path)
-                self._found[TopicPartition(*who)] = found
+                self._doomed.append((0, f"{self.path}/{name}"))
+            elif not name.endswith((names.FUTURE_DIRECTORY, names.STRAY_DIRECTORY)):
+                who = names.partition_of(name)
+                if who is not None:
+                    self._found[TopicPartition(*who)] = Found(*who, self)
 
-    def _topic_id(self, path: str) -> bytes:
+    def topic_id(self, path: str) -> bytes:
+        """Of the topic whose partition is in the folder ``path``."""
         metadata = f"{path}/{names.PARTITION_METADATA}"
         try:
             if self.disk.exists(metadata):
@@ -166,9 +178,10 @@ class LogDir:
         """Load and recover the partition's log, or begin one (``lazy``: its folder appears with its first record)."""
         key = TopicPartition(topic, partition)
         found = self._found.get(key)
-        if found is not None and _nearly(found.topic_id, topic_id):
+        its_id = topic_id if found is None else found.topic_id
+        if found is not None and _nearly(its_id, topic_id):
             self.notes.append(f"{found.path}/{names.PARTITION_METADATA} is damaged: written anew")
-        elif found is not None and found.topic_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
+        elif found is not None and its_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
             self.notes.append(f"{found.path} is of an earlier topic {topic}: set aside")
             self.set_aside(found)
             found = None
@@ -178,7 +191,7 @@ class LogDir:
             self._bury(key)
             log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
         else:
-            if found.topic_id != topic_id and topic_id != ZERO_UUID:
+            if its_id != topic_id and topic_id != ZERO_UUID:
                 self._write(f"{path}/{names.PARTITION_METADATA}", encode_partition_metadata(topic_id))
             log, notes = open_log(
                 place,
@@ -196,9 +209,10 @@ class LogDir:
             if log.end_offset < self._recovery_points.get(key, 0):
                 with self._writing:
                     self._amend({key: log.end_offset})
-            self._found.pop(key)
             log.cleaned_offset = self._cleaned.get(key)
-        self.logs[key] = log
+        self.logs[key] = log  # first: a checkpoint in another thread must see it here or there
+        for known in (self._found, self._recovery_points, self._starts, self._cleaned):
+            known.pop(key, None)
         return log
 
     def set_aside(self, found: Found) -> None:
@@ -266,7 +280,7 @@ class LogDir:
             self.disk.sync_directory(self.path)
         except OSError as error:
             raise self.health.judge_sync(f"sync: {error}", error) from error
-        self._found[key] = Found(*key, self._topic_id(path), path)
+        self._found[key] = Found(*key, self)
         self.notes.append(f"{path}: completed a move from another log directory")
 
     def _place(self, path: str) -> Place:
@@ -303,11 +317,15 @@ class LogDir:
     # -- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint(self, logs: Iterable[PartitionLog], high_watermarks: Mapping[TopicPartition, int]) -> None:
-        """Write recovery points, log starts and high watermarks. May run in a worker thread."""
+        """Write recovery points, log starts and high watermarks: of these logs, of those opened since the caller
+        looked, and of those that nobody has opened. May run in a worker thread.
+        """
         self.health.check()
         with self._writing:
             points, starts = self._offsets(logs)
-            watermarks = {key: self._high_watermarks[key] for key in self._found if key in self._high_watermarks}
+            watermarks = dict(self._high_watermarks)
+            for key in high_watermarks:
+                watermarks.pop(key, None)
             watermarks.update((key, offset) for key, offset in high_watermarks.items() if offset > 0)
             self._write(f"{self.path}/{names.RECOVERY_POINTS}", encode_offsets(points))
             self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
@@ -315,7 +333,7 @@ class LogDir:
 
     def checkpoint_cleaned(self) -> None:
         """Write down how far logs are clean. May run in a worker thread."""
-        cleaned = {key: self._cleaned[key] for key in self._found if key in self._cleaned}
+        cleaned = dict(self._cleaned)
         for key, log in tuple(self.logs.items()):
             if log.cleaned_offset is not None:
                 cleaned[key] = log.cleaned_offset
@@ -323,10 +341,8 @@ class LogDir:
             self._write(f"{self.path}/{names.CLEANER_OFFSETS}", encode_offsets(cleaned))
 
     def _offsets(self, logs: Iterable[PartitionLog]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
-        """Of the logs given, and of those that are on disk and were not opened."""
-        points = {key: self._recovery_points[key] for key in self._found if key in self._recovery_points}
-        starts = {key: self._starts[key] for key in self._found if key in self._starts}
-        for log in logs:
+        points, starts = dict(self._recovery_points), dict(self._starts)
+        for log in dict.fromkeys((*logs, *self.logs.values())):
             key = TopicPartition(log.topic, log.partition)
             if self.logs.get(key) is not log:  # deleted meanwhile
                 continue
@@ -375,6 +391,20 @@ class LogDir:
         """(total, usable) bytes of the volume."""
         return self.disk.space(self.path)
 
+    def sync_ahead(self) -> None:
+        """The clean end is near: begin to sync what has been written, so that less is left to sync when no one may
+        write any more. May run in a worker thread.
+        """
+        if sum(log.dirty for log in tuple(self.logs.values())) >= SYNC_TOGETHER:
+            self._sync_all()
+
+    def _sync_all(self) -> None:
+        self.health.check()
+        try:
+            self.disk.sync_all(self.path)
+        except OSError as error:
+            raise self.health.judge_sync(f"sync: {error}", error) from error
+
     def close_logs(self) -> None:
         """Close all logs cleanly. Many that have something to sync share one sync of the volume: a thousand partitions
         would keep a stopping broker busy for seconds otherwise.
@@ -388,11 +418,7 @@ class LogDir:
             except StorageFailed as failure:  # the others shall be as safe as they can be
                 failed = failed or failure
         if together:
-            self.health.check()
-            try:
-                self.disk.sync_all(self.path)
-            except OSError as error:
-                raise self.health.judge_sync(f"sync: {error}", error) from error
+            self._sync_all()
             for log in dirty:
                 log.synced()
         if failed is not None:

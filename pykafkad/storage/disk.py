@@ -12,12 +12,16 @@ import errno
 import fcntl
 import os
 import resource
+from collections.abc import Sequence
 from typing import Protocol
 
 Buffer = bytes | bytearray | memoryview
 
+MIN_OPEN_FILES = 64  # segments that may be open however little the process may
+UNLIMITED_FILES = 131_072  # what counts as the limit where there is none
 _IOV_MAX = 1024
 _can_peek = hasattr(os, "RWF_NOWAIT")  # until a file system says that it can't
+_SMALL, _LARGE = 4096, 1024 * 1024
 
 
 class File(Protocol):
@@ -68,6 +72,12 @@ class Disk(Protocol):
     def exists(self, path: str) -> bool: ...
 
     def list(self, path: str) -> list[str]: ...
+
+    def files(self, path: str) -> dict[str, int]:
+        """Names and sizes of the files in a directory, in one go: opening a log asks for all of them."""
+
+    def directories(self, path: str) -> Sequence[str]:
+        """Names of the directories in a directory."""
 
     def size(self, path: str) -> int: ...
 
@@ -222,14 +232,27 @@ class _RealLock:
             os.close(fd)
 
 
+def open_files() -> int:
+    """How many files this process may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return UNLIMITED_FILES if soft == resource.RLIM_INFINITY else soft
+
+
+def allow_open_files() -> None:
+    """As many as the system lets this process have. What is allowed at first is meant for programs that use select."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (OSError, ValueError):
+        pass  # some systems name a hard limit that they don't grant: then it stays as it was
+
+
 class RealDisk:
     __slots__ = ("max_open_files",)
 
     def __init__(self, max_open_files: int | None = None) -> None:
-        if max_open_files is None:  # the other half is for connections
-            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-            max_open_files = 65_536 if soft == resource.RLIM_INFINITY else max(64, soft // 2)
-        self.max_open_files = max_open_files
+        # The other half is for connections, and for slices of segments that are on their way to them.
+        self.max_open_files = max(MIN_OPEN_FILES, open_files() // 2) if max_open_files is None else max_open_files
 
     def open(self, path: str, *, create: bool = False) -> RealFile:
         flags = os.O_RDWR | os.O_CLOEXEC
@@ -243,8 +266,17 @@ class RealDisk:
         return RealFile(fd, os.fstat(fd).st_size)
 
     def read(self, path: str) -> bytes:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.read(fd, _SMALL)
+            if len(data) < _SMALL:  # as most files that are read whole are
+                return data
+            pieces = [data]
+            while data := os.read(fd, _LARGE):
+                pieces.append(data)
+            return b"".join(pieces)
+        finally:
+            os.close(fd)
 
     def replace(self, path: str, data: bytes, *, sync: bool = True) -> None:
         temporary = path + ".tmp"
@@ -266,6 +298,14 @@ class RealDisk:
 
     def list(self, path: str) -> list[str]:
         return os.listdir(path)
+
+    def files(self, path: str) -> dict[str, int]:
+        with os.scandir(path) as entries:
+            return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
+
+    def directories(self, path: str) -> Sequence[str]:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir()]
 
     def size(self, path: str) -> int:
         return os.stat(path).st_size

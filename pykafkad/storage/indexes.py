@@ -162,7 +162,7 @@ class TimeIndex:
     bytes.
     """
 
-    __slots__ = ("_saved", "_tail", "base", "disk", "last_timestamp", "path")
+    __slots__ = ("_last", "_saved", "_tail", "base", "disk", "last_timestamp", "path")
 
     def __init__(self, disk: Disk, path: str, base: int, saved: int = 0) -> None:
         self.disk = disk
@@ -170,6 +170,7 @@ class TimeIndex:
         self.base = base
         self._saved = saved
         self._tail = bytearray()
+        self._last: tuple[int, int] | None = None  # of what is saved, once somebody asked
         self.last_timestamp = UNKNOWN if saved else -1
 
     def __len__(self) -> int:
@@ -213,10 +214,12 @@ class TimeIndex:
         if self._tail:
             timestamp, relative = TIME_ENTRY.unpack_from(self._tail, len(self._tail) - TIME_ENTRY.size)
         elif self._saved:
-            data = self.disk.open(self.path).pread(TIME_ENTRY.size, (self._saved - 1) * TIME_ENTRY.size)
-            if len(data) < TIME_ENTRY.size:
-                raise CorruptIndex(self.path)
-            timestamp, relative = TIME_ENTRY.unpack(data)
+            if self._last is None:
+                data = self.disk.open(self.path).pread(TIME_ENTRY.size, (self._saved - 1) * TIME_ENTRY.size)
+                if len(data) < TIME_ENTRY.size:
+                    raise CorruptIndex(self.path)
+                self._last = TIME_ENTRY.unpack(data)
+            timestamp, relative = self._last
         else:
             return None
         return timestamp, self.base + relative
@@ -249,6 +252,7 @@ class TimeIndex:
             file.size = self._saved * TIME_ENTRY.size
             file.append(bytes(self._tail))
             self._saved += len(self._tail) // TIME_ENTRY.size
+            self._last = None
             self._tail.clear()
 
     def settle(self, disk: Disk, path: str) -> None:
@@ -262,6 +266,7 @@ class TimeIndex:
 
     def _resize(self, saved: int) -> None:
         self._saved = saved
+        self._last = None
         if self.disk.exists(self.path):
             self.disk.open(self.path).truncate(saved * TIME_ENTRY.size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import NamedTuple
 
 LOG = ".log"
@@ -36,10 +37,10 @@ def file_name(offset: int, suffix: str) -> str:
 
 def offset_of(name: str, suffix: str) -> int | None:
     """The offset in ``00000000000000000042.log``; None when the name is not of that kind."""
-    digits = name.removesuffix(suffix)
-    if len(digits) + len(suffix) == len(name) and len(digits) >= 20 and digits.isascii() and digits.isdigit():
-        return int(digits)
-    return None
+    if not name.endswith(suffix):
+        return None
+    digits = name[: -len(suffix)]
+    return int(digits) if len(digits) >= 20 and digits.isascii() and digits.isdigit() else None
 
 
 def directory_name(topic: str, partition: int) -> str:
@@ -51,7 +52,7 @@ def partition_of(directory: str) -> tuple[str, int] | None:
     topic, dash, digits = directory.rpartition("-")
     if not dash or not topic or not digits.isascii() or not digits.isdigit() or digits != str(int(digits)):
         return None
-    return topic, int(digits)
+    return intern(topic), int(digits)
 
 
 class Marked(NamedTuple):

@@ -12,7 +12,7 @@ nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -99,7 +99,7 @@ class _Loader:
         self.removed = False
 
     def load(self, start_offset: int, recovery_point: int, clean: bool, producers: ProducerState) -> Loaded:
-        found = self.tidy(self.disk.list(self.place.directory))
+        found = self.tidy(self.disk.files(self.place.directory))
         segments = [self.segment(base, names_of) for base, names_of in self.logs(found)]
         epochs, trusted = self.read_epochs(found, segments)
         before = epochs.entries
@@ -136,30 +136,29 @@ class _Loader:
 
     # -- files -----------------------------------------------------------------------------------------------------
 
-    def tidy(self, names_found: list[str]) -> set[str]:
-        """Finish or undo what a crash interrupted; returns the names that are left."""
-        left = set(names_found)
-        for name in names_found:
-            if name.endswith((names.DELETED, ".tmp")):
-                self.disk.remove(f"{self.place.directory}/{name}")
-                self.removed = True
-                left.discard(name)
+    def tidy(self, left: dict[str, int]) -> dict[str, int]:
+        """Finish or undo what a crash interrupted; returns names and sizes of what is left."""
+        for name in [name for name in left if name.endswith((names.DELETED, ".tmp"))]:
+            self.disk.remove(f"{self.place.directory}/{name}")
+            self.removed = True
+            del left[name]
         if any(name.endswith((names.CLEANED, names.SWAP)) for name in left):
-            self.notes += finish_swaps(self.place, left)
+            self.notes += finish_swaps(self.place, set(left))
+            left = self.disk.files(self.place.directory)
         for name in list(left):
-            for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX):
-                base = names.offset_of(name, suffix)
-                if base is not None and names.file_name(base, names.LOG) not in left:
+            if name.endswith((names.INDEX, names.TIME_INDEX, names.TXN_INDEX)):
+                stem = name[: name.rindex(".")]
+                if stem.isdigit() and stem + names.LOG not in left:
                     self.disk.remove(f"{self.place.directory}/{name}")
-                    left.discard(name)
+                    del left[name]
         return left
 
-    def logs(self, found: set[str]) -> list[tuple[int, int]]:
+    def logs(self, found: Mapping[str, int]) -> list[tuple[int, int]]:
         logs = []
-        for name in found:
+        for name, size in found.items():
             base = names.offset_of(name, names.LOG)
             if base is not None:
-                logs.append((base, self.disk.size(f"{self.place.directory}/{name}")))
+                logs.append((base, size))
         return sorted(logs)
 
     def segment(self, base: int, size: int | None) -> Segment:
@@ -174,7 +173,7 @@ class _Loader:
     # -- segments --------------------------------------------------------------------------------------------------
 
     def check(
-        self, segments: list[Segment], first_untrusted: int, found: set[str], epochs: Epochs, *, thorough: bool
+        self, segments: list[Segment], first_untrusted: int, found: Mapping[str, int], epochs: Epochs, *, thorough: bool
     ) -> int:
         """Recover what must be; cuts ``segments`` behind the first that was torn. Returns the end of the log."""
         end = 0
@@ -225,7 +224,7 @@ class _Loader:
         self.remove(segments[number:])
         del segments[number:]
 
-    def doubtful(self, segment: Segment, found: set[str], *, last: bool, thorough: bool) -> bool:
+    def doubtful(self, segment: Segment, found: Mapping[str, int], *, last: bool, thorough: bool) -> bool:
         """Whether a segment that should be whole must be read again because its indexes are not what they should be."""
         if not segment.size:
             return False
@@ -235,7 +234,7 @@ class _Loader:
                 return True
         if thorough or last:
             try:
-                segment.check_indexes()
+                segment.check_indexes(found)
             except CorruptIndex as error:
                 self.notes.append(f"rebuilding index {error}")
                 return True
@@ -279,7 +278,7 @@ class _Loader:
 
     # -- epochs ----------------------------------------------------------------------------------------------------
 
-    def read_epochs(self, found: set[str], segments: list[Segment]) -> tuple[Epochs, bool]:
+    def read_epochs(self, found: Mapping[str, int], segments: list[Segment]) -> tuple[Epochs, bool]:
         """The checkpoint, and whether it can be trusted; an unreadable one is built anew from the batches."""
         written = any(segment.size for segment in segments)
         if names.LEADER_EPOCHS not in found:
@@ -320,7 +319,7 @@ def load_producers(
     end: int,
     producers: ProducerState,
     notes: list[str],
-    found: set[str] | None = None,
+    found: Iterable[str] | None = None,
 ) -> None:
     """The newest snapshot that can be believed and the batches since. Snapshots behind the end are lies now:
     removed.

@@ -7,7 +7,7 @@ open themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from struct import Struct
 
 from kafkawire.batches import HEADER_SIZE, BatchHeader, header_at
@@ -214,12 +214,22 @@ class Segment:
             self.index_limit = limit
             self.indexes_full = self._full(self.offsets, self.times)
 
-    def check_indexes(self) -> None:
-        """CorruptIndex when the files can't belong to this segment. Looks at sizes and the last entries only."""
+    def check_indexes(self, found: Mapping[str, int]) -> None:
+        """CorruptIndex when the files can't belong to this segment. Looks at sizes and the last entries only.
+
+        ``found``: names and sizes of what is in the folder.
+        """
         for suffix, entry in ((names.INDEX, OFFSET_ENTRY.size), (names.TIME_INDEX, TIME_ENTRY.size)):
-            path = self.place.path(self.base_offset, suffix)
-            if not self.place.disk.exists(path) or self.place.disk.size(path) % entry:
+            name = names.file_name(self.base_offset, suffix)
+            path = f"{self.place.directory}/{name}"
+            if found[name] % entry:
                 raise CorruptIndex(path)
+            if suffix == names.INDEX:
+                if self._offsets is None:
+                    pool = self.place.indexes
+                    self._offsets = OffsetIndex(self.place.disk, path, self.base_offset, pool, found[name] // entry)
+            elif self._times is None:
+                self._times = TimeIndex(self.place.disk, path, self.base_offset, found[name] // entry)
         last = self.offsets.last()
         if last is not None and (last[0] < self.base_offset or not 0 < last[1] < self.size):
             raise CorruptIndex(self.offsets.path)

@@ -380,6 +380,13 @@ class MemoryDisk:
     def list(self, path: str) -> list[str]:
         return list(self._directory(path).names)
 
+    def files(self, path: str) -> dict[str, int]:
+        paths = {name: f"{path}/{name}" for name in self.list(path)}
+        return {name: self.size(where) for name, where in paths.items() if not self.is_directory(where)}
+
+    def directories(self, path: str) -> list[str]:
+        return [name for name in self.list(path) if self.is_directory(f"{path}/{name}")]
+
     def size(self, path: str) -> int:
         return len(self._inode(path).data)
 

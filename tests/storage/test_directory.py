@@ -76,6 +76,20 @@ def test_the_clean_marker_is_there_only_between_owners() -> None:
     assert not open_dir(disk).clean
 
 
+def test_a_log_opened_while_a_checkpoint_was_asked_for_keeps_its_start_in_it() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    log = open_log(directory)
+    append(log, batch(5))
+    log.advance_start(3)
+    directory.close(True)
+    directory = open_dir(disk)
+    open_log(directory)
+    directory.checkpoint([], {})  # asked for when none was open
+    disk.kill()
+    assert open_log(open_dir(disk)).start_offset == 3
+
+
 def test_what_is_found() -> None:
     disk = MemoryDisk()
     directory = open_dir(disk)
