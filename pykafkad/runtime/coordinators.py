@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pykafkad.clock import Clock
 from pykafkad.errors import Refused
-from pykafkad.runtime.refusals import MOVED
+from pykafkad.runtime.refusals import LOADING, MOVED, RECOVERING
 
 if TYPE_CHECKING:
     from pykafkad.cluster.image import ClusterImage, TopicImage
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pykafkad.state.groups.ledger import GroupMachine
 
 OFFSETS_TOPIC = "__consumer_offsets"
+_AGAIN_S = 0.01  # before asking again whether a log has been recovered
 _REMEMBERED = 20_000  # keys whose partition is kept at hand
 
 M = TypeVar("M", bound="Machine")
@@ -64,6 +65,7 @@ class Coordinators(Generic[M]):
         self._indexes: dict[str, int] = {}
         self._shards: dict[int, Shard[M]] = {}
         self._opening: asyncio.Handle | None = None
+        self._recovering: set[int] = set()  # what they hold isn't known yet
         partitions.on_loss.append(self._lost)
 
     def _build(self, partition: Partition) -> Shard[M]:
@@ -94,7 +96,7 @@ class Coordinators(Generic[M]):
     def _open(self, index: int) -> Shard[M] | Refused:
         partition = self._partitions.get(self.topic, index)
         if isinstance(partition, Refused):
-            return MOVED
+            return LOADING if partition is RECOVERING else MOVED
         if not partition.leads:
             return MOVED
         shard = self._shards[index] = self._build(partition)
@@ -111,6 +113,7 @@ class Coordinators(Generic[M]):
         """A new image: the partitions follow it already. Take up what became ours, leave what went."""
         topic, before = new.topic(self.topic), old.topic(self.topic)
         if topic is not before:
+            self._recovering.clear()
             count = len(topic.partitions) if topic is not None else 0
             if count != self._count:
                 self._count = count
@@ -139,9 +142,15 @@ class Coordinators(Generic[M]):
             if index in self._shards:
                 continue
             partition = self._partitions.get(self.topic, index)
+            loop = asyncio.get_running_loop()
+            if partition is RECOVERING:
+                self._recovering.add(index)
+                self._opening = loop.call_later(_AGAIN_S, self._open_soon, [*indexes, index])
+                return
+            self._recovering.discard(index)
             if not isinstance(partition, Refused) and partition.log.end_offset > partition.log.start_offset:
                 self._open(index)
-            self._opening = asyncio.get_running_loop().call_soon(self._open_soon, indexes)
+            self._opening = loop.call_soon(self._open_soon, indexes)
             return
 
     # ── all of them ──
@@ -151,7 +160,7 @@ class Coordinators(Generic[M]):
         return list(self._shards.values())
 
     def loading(self) -> bool:
-        return any(shard.refusal is not None for shard in self._shards.values())
+        return bool(self._recovering) or any(shard.refusal is not None for shard in self._shards.values())
 
     def stop(self) -> None:
         if self._opening is not None:

@@ -104,7 +104,7 @@ class LogDirs:
         open_to_new = [log_dir for log_dir in self.online if not self.is_cordoned(log_dir.path)]
         if not open_to_new:
             return storage_error(f"no log directory takes {key}: all are cordoned or offline")
-        return min(open_to_new, key=lambda log_dir: len(log_dir.logs) + len(log_dir.found()))
+        return min(open_to_new, key=lambda log_dir: log_dir.count)
 
     def prefer(self, key: TopicPartition, log_dir: LogDir) -> None:
         """Remember where a partition is to be made that doesn't exist yet."""

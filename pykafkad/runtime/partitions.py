@@ -10,7 +10,8 @@ something is written to them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.errors import ErrorCode
@@ -24,8 +25,11 @@ from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.log_dirs import LogDirs, storage_error
 from pykafkad.runtime.moves import Moves
 from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
+from pykafkad.runtime.recoveries import Recoveries
+from pykafkad.runtime.refusals import RECOVERING
 from pykafkad.runtime.scrubber import Scrubber
 from pykafkad.state.sequences import Producers
+from pykafkad.storage import settling
 
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
@@ -37,9 +41,10 @@ if TYPE_CHECKING:
 UNKNOWN = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "this server does not host this topic-partition")
 UNKNOWN_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID, "no topic has this id")
 GONE = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted")
-OPENED_PER_SLICE = 16
+OPENED_PER_SLICE = 8  # two milliseconds
 RETAINED_PER_SLICE = 32
 LOOKED_AT_PER_SLICE = 256
+SETTLED_PER_SLICE = 16
 
 
 class _Place(NamedTuple):
@@ -91,8 +96,10 @@ class Partitions:
         """Told when a partition becomes unavailable."""
         self.on_no_disk: Callable[[], None] | None = None
         """Told when the last log directory has failed: a broker without any has nothing left to do."""
+        self.recoveries = Recoveries(config.num_recovery_threads_per_data_dir, max(1, len(log_dirs)))
         self._stops: list[Callable[[], None]] = []
         self._checkpointed: object = None
+        self._ends: dict[tuple[str, int], int] = {}  # of logs that were written to, when they were last looked at
         self._unopened = True  # there may be partitions that nobody asked for yet
         self._declare()
 
@@ -127,15 +134,20 @@ class Partitions:
         return list(self._open.values())
 
     def sizes(self, log_dir: LogDir) -> list[tuple[tuple[str, int], int, int]]:
-        """(partition, bytes, offsets that it lacks) of every partition in a directory, opening what isn't open."""
+        """(partition, bytes, offsets that it lacks) of every partition in a directory, whether it is open or not."""
         found = []
         for key, place in self._places.items():
-            if is_internal(key[0]) and key not in self._open and TopicPartition(*key) not in self.dirs.homes:
-                continue
-            partition = self._open.get(key) or self._open_now(place)
-            if not isinstance(partition, Refused) and self.dirs.homes.get(TopicPartition(*key)) is log_dir:
-                lag = 0 if partition.leads else max(partition.high_watermark - partition.log.end_offset, 0)
-                found.append((key, partition.log.size, lag))
+            home = self.dirs.homes.get(TopicPartition(*key))
+            if home is None and not is_internal(key[0]):
+                self._open_now(place)  # makes it
+                home = self.dirs.homes.get(TopicPartition(*key))
+            if home is log_dir:
+                partition = self._open.get(key)
+                if partition is None:
+                    found.append((key, home.size_of(*key), 0))
+                else:
+                    lag = 0 if partition.leads else max(partition.high_watermark - partition.log.end_offset, 0)
+                    found.append((key, partition.log.size, lag))
         return found
 
     def __len__(self) -> int:
@@ -226,9 +238,9 @@ class Partitions:
             home = None  # its folder is set aside when the directory comes back
         try:
             if partition is None and home is not None:
-                # Never asked for since the start: opened only to be deleted.
-                log = home.open_log(*key, place.topic.id, self._configs[key[0]], Producers(), self._clock.now_ms())
-                home.delete_log(log, self._clock.now_ms())
+                self.recoveries.forget(TopicPartition(*key))
+                if not self.recoveries.running(TopicPartition(*key)):  # else it goes when that is over
+                    home.delete_found(*key, self._clock.now_ms(), self._configs[key[0]].file_delete_delay_ms)
             elif partition is not None and home is not None:
                 home.delete_log(partition.log, self._clock.now_ms())
         except StorageFailed as failure:
@@ -240,22 +252,58 @@ class Partitions:
 
     # -- opening -----------------------------------------------------------------------------------------------------
 
-    def _open_now(self, place: _Place) -> Partition | Refused:
+    def _open_now(self, place: _Place, *, urgent: bool = True) -> Partition | Refused:
         topic, index = place.topic, place.number
         name = topic.name
         key = TopicPartition(name, index)
         if (refused := self.unavailable.get(key)) is not None:
             return refused
-        config, internal, producers = self._configs[name], is_internal(name), Producers()
+        if self.recoveries.running(key):
+            return RECOVERING
         home = self.dirs.home(key, topic.id) or self.dirs.place(key)
         if isinstance(home, Refused):
             return self._not_opened(key, home)
         # A folder tells where a partition is, should another directory be missing some day.
-        lazy = internal and self.dirs.single
+        lazy = is_internal(name) and self.dirs.single
+        producers = Producers()
+        opening = (name, index, topic.id, self._configs[name], producers, self._clock.now_ms())
         try:
-            log = home.open_log(name, index, topic.id, config, producers, self._clock.now_ms(), lazy=lazy)
+            if home.takes_long(name, index, topic.id):
+                done = partial(self._recovered, home, key, topic.id, producers)
+                self.recoveries.ask(home, key, partial(home.load_log, *opening), done, urgent=urgent)
+                return self._open.get(key, RECOVERING)
+            log = home.open_log(*opening, lazy=lazy)
         except StorageFailed as failure:
             return self._not_opened(key, storage_error(failure.reason))
+        return self._opened(place, home, log, producers)
+
+    def _recovered(
+        self,
+        home: LogDir,
+        key: TopicPartition,
+        topic_id: bytes,
+        producers: Producers,
+        outcome: tuple[PartitionLog, Iterable[str]] | BaseException,
+    ) -> None:
+        """A thread has read the log again; meanwhile its topic or its directory may have gone."""
+        if isinstance(outcome, StorageFailed):
+            self._not_opened(key, storage_error(outcome.reason))
+            self._unopened = True
+        elif isinstance(outcome, BaseException):
+            events.error("could not open a partition", partition=str(key), exc_info=outcome)
+        elif home.health.failure:
+            outcome[0].abandon()
+        else:
+            log = home.adopt(*outcome)
+            place = self._places.get(key)
+            if place is not None and place.topic.id == topic_id:
+                self._opened(place, home, log, producers)
+            else:
+                home.delete_log(log, self._clock.now_ms())
+
+    def _opened(self, place: _Place, home: LogDir, log: PartitionLog, producers: Producers) -> Partition:
+        name, index = place.topic.name, place.number
+        key = TopicPartition(name, index)
         self._failed.pop(key, None)
         self._say(home)
         self.dirs.homes[key] = home
@@ -266,15 +314,15 @@ class Partitions:
         partition = self._open[key] = Partition(
             topic=name,
             index=index,
-            topic_id=topic.id,
+            topic_id=place.topic.id,
             log=log,
             producers=producers,
-            topic_config=config,
+            topic_config=self._configs[name],
             cells=cells,
             flusher=self.flusher,
             # With one replica everything that survived is committed; with more, what the checkpoint knew.
             high_watermark=log.end_offset if alone else self._high_watermarks.pop(key, 0),
-            internal=internal,
+            internal=is_internal(name),
         )
         self._assume(partition, place)
         return partition
@@ -301,7 +349,8 @@ class Partitions:
                 internal = is_internal(key[0])
                 if not internal or TopicPartition(*key) in self.dirs.homes:
                     try:
-                        self._unopened |= isinstance(self._open_now(place), Refused)
+                        opened = self._open_now(place, urgent=False)
+                        self._unopened |= isinstance(opened, Refused) and opened is not RECOVERING
                     except Exception as error:
                         # One partition that nobody can read must not keep the others closed.
                         events.error("could not open a partition", partition=f"{key[0]}-{key[1]}", exc_info=error)
@@ -346,6 +395,7 @@ class Partitions:
         self.unavailable[key] = refused
         self.losses += 1
         self._led.pop(key, None)
+        self.recoveries.forget(TopicPartition(*key))
         partition = self._open.pop(key, None)
         if partition is not None:
             partition.leads = False
@@ -368,6 +418,7 @@ class Partitions:
             every(soon, self._open_all, first_ms=0),
             every(config.log_retention_check_interval_ms, self._retain, first_ms=first),
             every(config.log_flush_offset_checkpoint_interval_ms, self._flush_closed, first_ms=first),
+            every(config.log_flush_offset_checkpoint_interval_ms, self._settle, first_ms=first),
             every(config.replica_high_watermark_checkpoint_interval_ms, self._checkpoint),
             every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
             every(soon, self.moves.resume, first_ms=0),
@@ -408,6 +459,29 @@ class Partitions:
             if upto is not None:
                 self.flusher.request(partition, upto)
 
+    def _settle(self) -> Iterator[None]:
+        """Logs that nobody has written to since the last round become as a clean stop would leave them: a crash finds
+        nothing in them that it had to read again, and a stop nothing to sync.
+        """
+        ready: dict[LogDir, list[PartitionLog]] = {}
+        before, self._ends = self._ends, {}
+        for number, (key, partition) in enumerate(list(self._open.items())):
+            log = partition.log
+            if log.dirty and TopicPartition(*key) not in self.moves:
+                if before.get(key) != log.end_offset:
+                    self._ends[key] = log.end_offset
+                else:
+                    try:
+                        if settling.prepare(log):
+                            ready.setdefault(self.dirs.homes[TopicPartition(*key)], []).append(log)
+                    except StorageFailed as failure:
+                        events.error("could not settle a log", partition=f"{key[0]}-{key[1]}", reason=failure.reason)
+            if number % SETTLED_PER_SLICE == SETTLED_PER_SLICE - 1:
+                yield
+        for home, logs in ready.items():
+            if home in self.dirs.online:
+                self._in_thread(home.settle, logs)
+
     def _expire_producers(self) -> None:
         now, after = self._clock.now_ms(), self.config.producer_id_expiration_ms
         for partition in self._open.values():
@@ -423,7 +497,8 @@ class Partitions:
             self._in_thread(log_dir.purge, now)
 
     def _checkpoint(self) -> None:
-        state = [(p.log.recovery_point, p.log.start_offset, p.high_watermark) for p in self._open.values()]
+        seen = ((p.log.trusted_below, p.log.start_offset, p.high_watermark) for p in self._open.values())
+        state = hash(tuple(seen))  # ten thousand of them are not worth keeping
         if state != self._checkpointed:
             self._checkpointed = state
             for log_dir, logs, marks in self._by_directory():
@@ -460,6 +535,7 @@ class Partitions:
         self._stops.clear()
         if self._own_calendar:
             self._calendar.stop()
+        await self.recoveries.stop()
         for partition in self._open.values():
             partition.leads = False
         self._led.clear()

@@ -10,6 +10,7 @@ from pykafkad.errors import Refused
 
 MOVED = Refused(ErrorCode.NOT_COORDINATOR, "the coordinator's partition is not led here")
 LOADING = Refused(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, "the coordinator is reading its log")
+RECOVERING = Refused(ErrorCode.NOT_LEADER_OR_FOLLOWER, "the partition's log is being read again after a crash")
 TOO_FEW = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "too few replicas are in sync")
 TOO_LATE = Refused(ErrorCode.COORDINATOR_NOT_AVAILABLE, "the replicas did not confirm in time")
 TOO_LARGE = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "the record is larger than its topic takes")

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from pykafkad.errors import ConfigError, StorageFailed
 from pykafkad.model import ZERO_UUID, TopicPartition, uuid_from_text, uuid_text
-from pykafkad.storage import names
+from pykafkad.storage import names, settling
 from pykafkad.storage.checkpoints import (
     CorruptCheckpoint,
     decode_offsets,
@@ -158,6 +158,11 @@ class LogDir:
             self.notes.append(f"{metadata}: {error}")
         return ZERO_UUID
 
+    @property
+    def count(self) -> int:
+        """Partitions that are here, open or not."""
+        return len(self.logs) + len(self._found)
+
     def found(self) -> list[Found]:
         """Folders that nobody has opened, set aside or deleted yet."""
         return list(self._found.values())
@@ -176,44 +181,92 @@ class LogDir:
         lazy: bool = False,
     ) -> PartitionLog:
         """Load and recover the partition's log, or begin one (``lazy``: its folder appears with its first record)."""
-        key = TopicPartition(topic, partition)
-        found = self._found.get(key)
-        its_id = topic_id if found is None else found.topic_id
-        if found is not None and _nearly(its_id, topic_id):
-            self.notes.append(f"{found.path}/{names.PARTITION_METADATA} is damaged: written anew")
-        elif found is not None and its_id not in (topic_id, ZERO_UUID) and topic_id != ZERO_UUID:
+        if self._is_there(topic, partition, topic_id):
+            return self.adopt(*self.load_log(topic, partition, topic_id, topic_config, producers, now))
+        self._bury(TopicPartition(topic, partition))
+        place = self._place(self._path(topic, partition))
+        return self.adopt(new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now))
+
+    def takes_long(self, topic: str, partition: int, topic_id: bytes) -> bool:
+        """Whether opening means to read again what a crash left: ``load_log`` in a thread, then ``adopt``."""
+        return not self.clean and self._is_there(topic, partition, topic_id)
+
+    def _is_there(self, topic: str, partition: int, topic_id: bytes) -> bool:
+        """Whether there is a folder for it; one of an earlier topic of that name is set aside."""
+        found = self._found.get(TopicPartition(topic, partition))
+        if found is None or topic_id == ZERO_UUID:
+            return found is not None
+        its_id = found.topic_id
+        if its_id == ZERO_UUID or _nearly(its_id, topic_id):
+            if its_id != ZERO_UUID:
+                self.notes.append(f"{found.path}/{names.PARTITION_METADATA} is damaged: written anew")
+            self._write(f"{found.path}/{names.PARTITION_METADATA}", encode_partition_metadata(topic_id))
+        elif its_id != topic_id:
             self.notes.append(f"{found.path} is of an earlier topic {topic}: set aside")
             self.set_aside(found)
-            found = None
-        path = f"{self.path}/{names.directory_name(topic, partition)}"
-        place = self._place(path)
-        if found is None:
-            self._bury(key)
-            log = new_log(place, topic, partition, topic_id, topic_config, producers, lazy=lazy, now=now)
-        else:
-            if its_id != topic_id and topic_id != ZERO_UUID:
-                self._write(f"{path}/{names.PARTITION_METADATA}", encode_partition_metadata(topic_id))
-            log, notes = open_log(
-                place,
-                topic,
-                partition,
-                topic_id,
-                topic_config,
-                producers,
-                start_offset=self._starts.get(key, 0),
-                recovery_point=self._recovery_points.get(key, 0),
-                clean=self.clean,
-                now=now,
-            )
-            self.notes += (f"{topic}-{partition}: {note}" for note in notes)
-            if log.end_offset < self._recovery_points.get(key, 0):
-                with self._writing:
-                    self._amend({key: log.end_offset})
-            log.cleaned_offset = self._cleaned.get(key)
+            return False
+        return True
+
+    def load_log(
+        self,
+        topic: str,
+        partition: int,
+        topic_id: bytes,
+        topic_config: TopicConfig,
+        producers: ProducerState,
+        now: int,
+    ) -> tuple[PartitionLog, list[str]]:
+        """Load and recover a log whose folder is there, with what there is to note; the directory doesn't know of it
+        before ``adopt``. May run in a worker thread.
+        """
+        key = TopicPartition(topic, partition)
+        recovery_point = self._recovery_points.get(key, 0)
+        log, notes = open_log(
+            self._place(self._path(topic, partition)),
+            topic,
+            partition,
+            topic_id,
+            topic_config,
+            producers,
+            start_offset=self._starts.get(key, 0),
+            recovery_point=recovery_point,
+            clean=self.clean,
+            now=now,
+        )
+        if log.end_offset < recovery_point:
+            with self._writing:
+                self._recovery_points[key] = max(log.end_offset - 1, 0)
+                self._amend({key: log.end_offset})
+        return log, notes
+
+    def adopt(self, log: PartitionLog, notes: Iterable[str] = ()) -> PartitionLog:
+        """The log is one of the directory's from now on."""
+        key = TopicPartition(log.topic, log.partition)
+        self.notes += (f"{key}: {note}" for note in notes)
+        log.cleaned_offset = self._cleaned.get(key)
         self.logs[key] = log  # first: a checkpoint in another thread must see it here or there
         for known in (self._found, self._recovery_points, self._starts, self._cleaned):
             known.pop(key, None)
         return log
+
+    def size_of(self, topic: str, partition: int) -> int:
+        """Bytes of a log that isn't open; 0 if there is none."""
+        found = self._found.get(TopicPartition(topic, partition))
+        if found is None:
+            return 0
+        return sum(size for name, size in self.disk.files(found.path).items() if name.endswith(names.LOG))
+
+    def delete_found(self, topic: str, partition: int, now: int, delay_ms: int) -> None:
+        """Like ``delete_log``, of a log that nobody has opened."""
+        found = self._found.get(TopicPartition(topic, partition))
+        if found is not None:
+            self._forget(TopicPartition(topic, partition))
+            self._doom(topic, partition, now + delay_ms)
+
+    def _doom(self, topic: str, partition: int, when: int) -> None:
+        name = names.deleted_directory_name(topic, partition, self.disk.new_uuid())
+        self._rename(f"{self.path}/{names.directory_name(topic, partition)}", f"{self.path}/{name}")
+        self._doomed.append((when, f"{self.path}/{name}"))
 
     def set_aside(self, found: Found) -> None:
         """Keep a folder that belongs to no topic of the cluster under a name that says so, as Kafka does."""
@@ -227,9 +280,7 @@ class LogDir:
         key = TopicPartition(log.topic, log.partition)
         self._forget(key)
         if self.disk.exists(log.directory):
-            name = names.deleted_directory_name(log.topic, log.partition, self.disk.new_uuid())
-            self._rename(log.directory, f"{self.path}/{name}")
-            self._doomed.append((now + log.topic_config.file_delete_delay_ms, f"{self.path}/{name}"))
+            self._doom(log.topic, log.partition, now + log.topic_config.file_delete_delay_ms)
 
     def truncate_log(self, log: PartitionLog, offset: int) -> None:
         """Cut a log at ``offset``, but first see to it that no checkpoint vouches for what comes in its place."""
@@ -282,6 +333,9 @@ class LogDir:
             raise self.health.judge_sync(f"sync: {error}", error) from error
         self._found[key] = Found(*key, self)
         self.notes.append(f"{path}: completed a move from another log directory")
+
+    def _path(self, topic: str, partition: int) -> str:
+        return f"{self.path}/{names.directory_name(topic, partition)}"
 
     def _place(self, path: str) -> Place:
         return Place(self.disk, self.path, path, self._files, self._indexes, self.health)
@@ -390,6 +444,23 @@ class LogDir:
     def space(self) -> tuple[int, int]:
         """(total, usable) bytes of the volume."""
         return self.disk.space(self.path)
+
+    def settle(self, logs: Sequence[PartitionLog]) -> None:
+        """Sync logs that were prepared for it, many at once with their volume. In a worker thread."""
+        if len(logs) < SYNC_TOGETHER:
+            for log in logs:
+                settling.settle(log)
+            return
+        for log in logs:
+            settling.names_synced(log, True)
+        try:
+            self._sync_all()
+        except StorageFailed:
+            for log in logs:
+                settling.names_synced(log, False)
+            raise
+        for log in logs:
+            settling.settled(log)
 
     def sync_ahead(self) -> None:
         """The clean end is near: begin to sync what has been written, so that less is left to sync when no one may

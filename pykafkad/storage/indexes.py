@@ -117,9 +117,10 @@ class OffsetIndex:
         file.size = self._saved * OFFSET_ENTRY.size
         file.append(data.tobytes())
         self._saved += len(tail)
-        if self._cache is not None:
-            self._cache.extend(tail)
-            self.pool.admit(self, len(self._cache) * OFFSET_ENTRY.size)
+        cache = self._cache  # another thread may have it let go
+        if cache is not None:
+            cache.extend(tail)
+            self.pool.admit(self, len(cache) * OFFSET_ENTRY.size)
         self._tail = array("q")
 
     def let_go(self) -> None:

@@ -35,13 +35,14 @@ from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_afte
 
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
+    from pykafkad.storage.settling import Settling
     from pykafkad.storage.swap import Swap
     from pykafkad.storage.verify import Damage
 
 _BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
 _NO_APPEND_YET = -2  # in place of the epoch of the last append: sends the first one through the slow path
-_MARKING = threading.Lock()  # held for two assignments only, so one for all logs
+MARKING = threading.Lock()  # held for two assignments only, so one for all logs
 
 
 class PartitionLog:
@@ -60,6 +61,8 @@ class PartitionLog:
         "_segment_bytes",
         "_segment_ms",
         "_segments",
+        "_settled",
+        "_settling",
         "_truncations",
         "_unmade",
         "cleaned_offset",
@@ -113,6 +116,9 @@ class PartitionLog:
         self.damage: tuple[Damage, ...] = ()
         """Stretches that are known to be damaged, by offset: whoever reads should not get them."""
         self._unmade = unmade
+        self._settled = loaded.end_offset if loaded.settled else -1
+        """Everything below is synced, with its indexes and its producers' snapshot; -1: no such offset is known."""
+        self._settling: Settling | None = None
         # Names that may not be durable: of files in the folder, and of the folder itself.
         self._directory_dirty = self._folder_dirty = loaded.names_unsynced
         self._recovered = loaded.names_unsynced  # and so its indexes were built anew and never synced
@@ -170,9 +176,11 @@ class PartitionLog:
     @property
     def trusted_below(self) -> int:
         """The recovery point to write down. Strictly inside a segment that was only synced while active: its indexes
-        were not, so if it is closed at exactly that offset, a crash must still have it read again.
+        were not, so if it ends or is closed at exactly that offset, a crash must still have it read again.
         """
         point = self.recovery_point
+        if point == self._settled:
+            return point
         for segment in reversed(self.segments):
             if segment.base_offset < point:
                 return point if segment.durable else point - 1
@@ -389,9 +397,10 @@ class PartitionLog:
             self.restart_at(offset, self._active.created_ms)
             return
         self.damage = ()  # what is cut off will be other records; the rest will be found again
-        with _MARKING:
+        with MARKING:
             self._truncations += 1
             self.recovery_point = min(self.recovery_point, offset)
+            self._settled = -1
         try:
             keep = bisect_right(self._segments, offset - 1, key=_BASE)
             self._rename_deleted(self._segments[: keep - 1 : -1], 0)  # newest first: what a crash leaves has no hole
@@ -414,9 +423,10 @@ class PartitionLog:
     def restart_at(self, offset: int, now: int) -> None:
         """Drop everything; the log is empty and its next offset is ``offset``."""
         self.damage = ()  # what is cut off will be other records; the rest will be found again
-        with _MARKING:
+        with MARKING:
             self._truncations += 1
             self.recovery_point = min(self.recovery_point, offset)
+            self._settled = -1
         try:
             if self._unmade:
                 self._make()
@@ -548,7 +558,7 @@ class PartitionLog:
                 return  # the segment went away beneath us, and the truncation has set the recovery point
             raise self.place.health.judge_sync(self._reason("flush", error), error) from error
         self.place.health.check()  # another log's sync may have failed meanwhile
-        with _MARKING:
+        with MARKING:
             if truncations == self._truncations and upto > self.recovery_point:
                 self.recovery_point = upto
 
@@ -557,7 +567,6 @@ class PartitionLog:
         too.
         """
         disk = self.place.disk
-        path = self.place.path
         file: File | None = segment.open_file
         try:
             if file is not None:
@@ -565,16 +574,19 @@ class PartitionLog:
             else:
                 disk.fsync(segment.path)
             if following is not None:
-                paths = [
-                    path(segment.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX)
-                ]
-                for name in (*paths, path(following, names.SNAPSHOT)):
-                    if disk.exists(name):
-                        disk.fsync(name)
+                self._sync_beside(segment, following)
                 segment.durable = True
         except FileNotFoundError:
             if segment in self._segments and segment.size:  # else retention took it, or it was never written
                 raise
+
+    def _sync_beside(self, segment: Segment, following: int) -> None:
+        """The segment's indexes, and the snapshot of the producers at its end."""
+        disk, path = self.place.disk, self.place.path
+        paths = [path(segment.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX)]
+        for name in (*paths, path(following, names.SNAPSHOT)):
+            if disk.exists(name):
+                disk.fsync(name)
 
     def _sync_cut(self) -> None:
         """What was cut off is gone for good before anything comes in its place, or a power cut might mix the two."""
@@ -595,12 +607,14 @@ class PartitionLog:
     @property
     def dirty(self) -> bool:
         """Whether closing it has anything to write or sync."""
-        return self.recovery_point < self.end_offset or self._directory_dirty or self._used
+        if self._settled != self.end_offset and (self.recovery_point < self.end_offset or self._used):
+            return True
+        return self._directory_dirty or self._active.allocated
 
     @property
     def _used(self) -> bool:
-        """Something was appended since it was opened or room reserved for it, or recovery built its indexes anew."""
-        return self._recovered or self._epoch != _NO_APPEND_YET or self._active.allocated
+        """Something was appended since it was opened, or recovery built its indexes anew."""
+        return self._recovered or self._epoch != _NO_APPEND_YET
 
     # -- another place ---------------------------------------------------------------------------------------------
 
@@ -624,6 +638,7 @@ class PartitionLog:
         mine.disk, mine.log_dir, mine.directory = place.disk, place.log_dir, place.directory
         mine.files, mine.indexes, mine.health = place.files, place.indexes, place.health
         self._active.settle()
+        self._settled, self._settling = -1, None
         self._leaving.forget()
         self._directory_dirty = self._folder_dirty = True
 

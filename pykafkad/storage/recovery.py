@@ -62,6 +62,8 @@ class Loaded:
     recovery_point: int
     epochs: Epochs
     epochs_changed: bool = False
+    settled: bool = False
+    """Whether everything in it is synced, with indexes and producers' snapshot."""
     names_unsynced: bool = False
     """Whether files may have been created that a power cut could still take away."""
     notes: list[str] = field(default_factory=list)
@@ -109,6 +111,10 @@ class _Loader:
         else:
             while first_untrusted + 1 < len(segments) and segments[first_untrusted + 1].base_offset <= recovery_point:
                 first_untrusted += 1
+        settled = clean
+        if not clean and first_untrusted == len(segments) - 1 and self.settled(segments[-1], recovery_point, found):
+            settled = True
+            first_untrusted += 1
         end = self.check(segments, first_untrusted, found, epochs, thorough=not clean)
         start = max(start_offset, segments[0].base_offset if segments else 0)
         if start > end or not segments:
@@ -130,7 +136,8 @@ class _Loader:
             end if clean else min(recovery_point, end),
             epochs,
             epochs.entries != before or not trusted,
-            not clean,
+            settled and not self.notes,
+            not settled,
             self.notes,
         )
 
@@ -201,6 +208,23 @@ class _Loader:
                 self.drop(segments, number + 1)
                 break
         return end
+
+    def settled(self, segment: Segment, recovery_point: int, found: Mapping[str, int]) -> bool:
+        """Whether a crash found the active segment as the recovery point left it: synced up to there with its indexes,
+        and nothing written since. Then it keeps its word as a closed one does. Transactions are taken for too dear.
+        """
+        base = segment.base_offset
+        if recovery_point <= base or names.file_name(base, names.TXN_INDEX) in found:
+            return False
+        if any(names.file_name(base, suffix) not in found for suffix in (names.INDEX, names.TIME_INDEX)):
+            return False
+        try:
+            segment.check_indexes(found)
+            last, newest = segment.offsets.last(), segment.times.last()
+            known = max(last[0] if last else base, newest[1] if newest else base)
+            return known < recovery_point and segment.find_end() == recovery_point
+        except (CorruptSegment, CorruptIndex):
+            return False
 
     def sync(self, segments: Sequence[Segment]) -> None:
         """What was cut off or dropped is gone for good before anything is written in its place; and what was mended

@@ -21,8 +21,8 @@ from kafkawire.records import build
 from pykafkad.errors import StorageFailed
 from pykafkad.model import TopicPartition
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import names
-from pykafkad.storage.directory import LogDir
+from pykafkad.storage import names, settling
+from pykafkad.storage.directory import SYNC_TOGETHER, LogDir
 from pykafkad.storage.log import PartitionLog
 from tests.kit.disk import Died, MemoryDisk
 from tests.storage.helpers import open_dir, open_log, whole_batches
@@ -188,6 +188,31 @@ class Life:
         upto = log.start_offset + int(part * (log.end_offset - log.start_offset))
         log.flush(upto)
         truth.synced = max(truth.synced, min(upto, truth.returned))
+
+    def settle(self, index: int, together: bool) -> None:
+        """As housekeeping does with a log that is idle; ``together``: with so many others that the volume is synced."""
+        log, truth = self.log(index), self.truths[index]
+        if settling.prepare(log):
+            self._open().settle([log] * (SYNC_TOGETHER if together else 1))
+            assert log.end_offset == log.recovery_point == log.trusted_below
+            truth.synced = max(truth.synced, truth.returned)
+
+    def settle_beside(self, index: int, moment: int, step: str, *arguments: Any) -> None:
+        """A step on the loop while a thread is settling the log: at its n-th sync."""
+        log, truth = self.log(index), self.truths[index]
+        upto = truth.end
+        left = [moment]
+
+        def at_sync(path: str) -> None:
+            left[0] -= 1
+            if left[0] == 0:
+                getattr(self, step)(index, *arguments)
+
+        if settling.prepare(log):
+            self.disk.before_fsync = at_sync
+            self._open().settle([log])
+            self.disk.before_fsync = None
+            truth.synced = max(truth.synced, min(upto, log.recovery_point, truth.returned))
 
     def flush_beside(self, index: int, moment: int, step: str, *arguments: Any) -> None:
         """A step on the loop while a thread is flushing: at its n-th sync."""

@@ -38,6 +38,8 @@ STEP = st.one_of(
     st.tuples(st.just("flush"), INDEX),
     st.builds(lambda index, moment, step: ("flush_beside", index, moment, *step), INDEX, st.integers(1, 12), BESIDE),
     st.tuples(st.just("checkpoint")),
+    st.tuples(st.just("settle"), INDEX, st.booleans()),
+    st.builds(lambda index, moment, step: ("settle_beside", index, moment, *step), INDEX, st.integers(1, 12), BESIDE),
     st.tuples(st.just("checkpoint")),
     st.tuples(st.just("new_epoch")),
     st.tuples(st.just("roll"), INDEX),

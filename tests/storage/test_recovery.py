@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from kafkawire.batches import BatchHeader
 from pykafkad.model import TopicPartition
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import names
+from pykafkad.storage import names, settling
+from pykafkad.storage.directory import SYNC_TOGETHER
 from pykafkad.storage.log import PartitionLog
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import MemoryDisk, MemoryFile
 from tests.storage.helpers import append, batch, open_dir, open_log, read_all
 
 KEY = TopicPartition("t", 0)
@@ -107,6 +108,7 @@ STEPS = st.lists(
         st.tuples(st.just("write"), st.integers(1, 4), st.integers(0, 300)),
         st.tuples(st.just("write"), st.integers(1, 4), st.integers(0, 300)),
         st.tuples(st.just("sync")),
+        st.tuples(st.just("settle")),
         st.tuples(st.just("checkpoint")),
         st.tuples(st.just("epoch")),
         st.tuples(st.just("truncate"), st.floats(0, 0.99)),
@@ -129,6 +131,11 @@ def test_any_life_with_crashes(seed: int, steps: list[tuple[Any, ...]]) -> None:
                 life.write(*arguments)
             case "sync":
                 life.sync()
+            case "settle":
+                if settling.prepare(life.log):
+                    settling.settle(life.log)
+                    life.synced = len(life.written)
+                life.checkpoint()
             case "checkpoint":
                 life.checkpoint()
             case "epoch":
@@ -360,3 +367,90 @@ def test_control_batches_reach_the_producers_whole() -> None:
     stored.append(whole)
     open_log(open_dir(disk), producers=Watching())
     assert seen == [(2, bytes(whole[position:]))]
+
+
+class Counting(MemoryDisk):
+    """Counts the bytes of logs that are read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read_bytes = 0
+
+    def open(self, path: str, *, create: bool = False) -> MemoryFile:
+        file = super().open(path, create=create)
+        if path.endswith(names.LOG):
+            pread = file.pread
+
+            def counted(length: int, offset: int) -> bytes:
+                data = pread(length, offset)
+                self.read_bytes += len(data)
+                return data
+
+            file.pread = counted  # type: ignore[method-assign]
+        return file
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_crash_has_what_was_written_since_the_log_settled_read_again_and_no_more(together: bool) -> None:
+    disk = Counting()
+    directory = open_dir(disk)
+    config = {"internal_segment_bytes": 40_000, "index_interval_bytes": 1_000}
+    producers = Producers()
+    log = open_log(directory, producers=producers, **config)
+    for number in range(60):
+        options = {"producer_id": 7, "producer_epoch": 0, "base_sequence": number}
+        for header in append(log, batch(1, size=1_000, timestamp=1_000 + number, **options)):
+            producers.replay(header)
+    active = log.segments[-1].size
+    assert len(log.segments) == 2 and active > 20_000
+    assert settling.prepare(log)
+    directory.settle([log] * SYNC_TOGETHER if together else [log])
+    assert not log.dirty and not settling.prepare(log)
+    directory.checkpoint([log], {})
+    disk.crash()
+
+    disk.read_bytes = 0
+    directory = open_dir(disk)
+    restored = Producers()
+    log = open_log(directory, producers=restored, **config)
+    assert disk.read_bytes < 3_000
+    assert (log.end_offset, directory.notes, directory.clean) == (60, [], False)
+    assert restored.snapshot() == producers.snapshot()
+    check_indexes(log)
+    assert not log.dirty
+
+    append(log, batch(1))
+    disk.kill()
+    disk.read_bytes = 0
+    log = open_log(open_dir(disk), producers=Producers(), **config)
+    assert log.end_offset == 61 and active < disk.read_bytes < 2 * active
+
+
+def test_index_entries_of_records_that_a_crash_took_are_not_believed_for_a_settled_log() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    log = open_log(directory, index_interval_bytes=0)
+    append(log, batch(3), batch(3))
+    assert settling.prepare(log)
+    settling.settle(log)
+    directory.checkpoint([log], {})
+    size = log.size
+    append(log, batch(3, timestamp=9_999))
+    log.segments[-1].seal()
+    disk.kill()
+    disk.open(LOG).truncate(size)  # the indexes got to the disk, the records did not
+    log = open_log(open_dir(disk), index_interval_bytes=0)
+    assert log.end_offset == 6
+    check_indexes(log)
+
+
+def test_only_the_newest_snapshot_of_a_log_that_settles_again_and_again_is_kept() -> None:
+    disk = MemoryDisk()
+    log = open_log(open_dir(disk), internal_segment_bytes=300)
+    for _ in range(10):
+        append(log, batch(1))
+        assert settling.prepare(log)
+        settling.settle(log)
+    bases = {segment.base_offset for segment in log.segments}
+    kept = {names.offset_of(name, names.SNAPSHOT) for name in disk.list("/data/t-0") if name.endswith(names.SNAPSHOT)}
+    assert len(bases) > 2 and kept - bases <= {10}

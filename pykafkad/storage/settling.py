@@ -1,0 +1,80 @@
+"""Settling: an idle log is made as a clean stop would leave it, so that a crash leaves nothing in it to be read again.
+
+First on the loop, ``prepare``: what is only in memory is written, the indexes' tails and the producers' snapshot. Then
+in a worker thread, ``settle``, or for many logs one sync of their volume and ``settled`` for each. From then on the
+recovery point that is written down vouches for all of the log, as long as nothing is appended. A log that is written to
+meanwhile goes on undisturbed; one that is cut, deleted or moved settles another time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from pykafkad.storage import names
+from pykafkad.storage.log import MARKING
+from pykafkad.storage.snapshots import encode
+
+if TYPE_CHECKING:
+    from pykafkad.storage.log import PartitionLog
+    from pykafkad.storage.segment import Segment
+
+
+class Settling(NamedTuple):
+    """What ``prepare`` saw."""
+
+    end: int
+    truncations: int
+    segments: list[Segment]
+
+
+def prepare(log: PartitionLog) -> bool:
+    """Whether there is anything to sync."""
+    if not log.dirty or log._closed or log._unmade or log._active.allocated:
+        return False
+    place, end = log.place, log.end_offset
+    try:
+        log._active.seal()
+        place.disk.replace(place.path(end, names.SNAPSHOT), encode(log.producers.snapshot()), sync=False)
+    except OSError as error:
+        raise log._failed("settle", error) from error
+    log._directory_dirty = True
+    log._settling = Settling(end, log._truncations, log._segments)
+    return True
+
+
+def settle(log: PartitionLog) -> None:
+    """Sync what ``prepare`` saw."""
+    settling = log._settling
+    if settling is None:
+        return
+    log.flush(settling.end)
+    try:
+        log._sync_beside(settling.segments[-1], settling.end)
+    except OSError as error:
+        if settling.truncations != log._truncations or isinstance(error, FileNotFoundError):
+            return
+        raise log.place.health.judge_sync(log._reason("settle", error), error) from error
+    settled(log)
+
+
+def names_synced(log: PartitionLog, synced: bool) -> None:
+    """The volume is about to be synced, with all names in it; or, false, that has failed."""
+    log._directory_dirty = not synced
+    log._folder_dirty = log._folder_dirty and not synced
+
+
+def settled(log: PartitionLog) -> None:
+    """Everything that ``prepare`` saw has been synced."""
+    settling, log._settling = log._settling, None
+    if settling is None:
+        return
+    end = settling.end
+    with MARKING:
+        if settling.truncations != log._truncations:
+            return
+        before, log._settled = log._settled, end
+        log.recovery_point = max(log.recovery_point, end)
+    for segment in settling.segments[:-1]:
+        segment.durable = True
+    if 0 <= before < end and all(segment.base_offset != before for segment in log._segments):
+        log.place.disk.remove(log.place.path(before, names.SNAPSHOT))  # the newer one has taken its place
