@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from conformance.brokers import API_VERSIONS, Broker
+from kafkawire.api import fetch
 from tests.bench import frames, raw
 from tests.bench.figure import Figure, Run, at_most
 from tests.bench.frames import KB, MB
@@ -136,15 +137,21 @@ def asked_again(socks: list[socket.socket], *, send: bool) -> None:
 
 
 def partitions(stand: Stand) -> Run:
+    """Many partitions with one record each: made, looked at, stopped and started again, killed and started again."""
     with newborn(stand) as broker:
         broker.patience = 170
         broker.start()
+        time.sleep(max(0.5, REST * stand.scale))
+        empty = rss_mb(broker.pid)
         topics = [f"many-{i}" for i in range(max(1, stand.scaled(PARTITIONS, 100) // PER_TOPIC))]
         each = min(PER_TOPIC, stand.scaled(PARTITIONS, 100) // len(topics))
         began = time.perf_counter()
         for topic in topics:
             frames.create_topics_of(broker.port, [topic], each)
         created = time.perf_counter() - began
+        one = frames.batch(200)
+        for topic in topics:
+            frames.check(frames.PRODUCE, raw.ask(broker.port, frames.produce_frame(topic, one, range(each))))
         ask = frames.metadata_frame()
         raw.apart(raw.Order(broker.port, [[ask]], 20, 1))
         before, times = cpu(broker.pid), []
@@ -156,16 +163,43 @@ def partitions(stand: Stand) -> Run:
         spent = cpu(broker.pid) - before
         found = frames.answer(frames.METADATA, answer).topics
         assert sum(len(topic.partitions) for topic in found) >= each * len(topics), "partitions are missing"
-        memory = rss_mb(broker.pid)
+        memory, files = rss_mb(broker.pid), len(list(Path(f"/proc/{broker.pid}/fd").iterdir()))
+        began = time.perf_counter()
         broker.stop(timeout=120)
-        seconds = broker.start()
+        stopped = time.perf_counter() - began
+        seconds, restarted = again(broker, topics[-1], each - 1)
+        for topic in topics:
+            frames.check(frames.PRODUCE, raw.ask(broker.port, frames.produce_frame(topic, one, range(each))))
+        broker.kill()
+        _, recovered = again(broker, topics[-1], each - 1)
         return {
             "create_s": created,
             "partitions_mb": memory,
             "metadata_ms": statistics.median(times) * 1000,
             "metadata_cpu_ms": spent / count * 1000,
             "ready_ms": seconds * 1000,
+            "partition_kb": (memory - empty) * 1e6 / 1024 / (each * len(topics)),
+            "files": files,
+            "stop_s": stopped,
+            "restart_s": restarted,
+            "recover_s": recovered,
         }
+
+
+def again(broker: Broker, topic: str, partition: int) -> tuple[float, float]:
+    """Start it where it was; seconds until it answers, and until the partition's first record has been fetched."""
+    began = time.perf_counter()
+    ready = broker.start()
+    asked = fetch.Partition(partition=partition, fetch_offset=0, partition_max_bytes=KB)
+    request = fetch.Request(
+        max_wait_ms=100, min_bytes=1, session_epoch=-1, topics=[fetch.Topic(topic=topic, partitions=[asked])]
+    )
+    while time.perf_counter() - began < broker.patience:
+        topics = frames.call(broker.port, frames.FETCH, request).responses
+        if topics and topics[0].partitions[0].records:
+            return ready, time.perf_counter() - began
+        time.sleep(0.01)
+    raise TimeoutError(f"no record of {topic} could be fetched {broker.patience:.0f} s after the start")
 
 
 def allow_many_files() -> None:
@@ -203,9 +237,20 @@ FIRST = [
     ),
     Figure(
         "life/10000-partitions",
-        "10,000 partitions in 10 topics",
+        "10,000 partitions in 10 topics, a record in each",
         partitions,
-        ("create_s", "partitions_mb", "ready_ms", "metadata_ms", "metadata_cpu_ms"),
+        (
+            "create_s",
+            "partitions_mb",
+            "partition_kb",
+            "files",
+            "ready_ms",
+            "stop_s",
+            "restart_s",
+            "recover_s",
+            "metadata_ms",
+            "metadata_cpu_ms",
+        ),
         pairs=1,
         weight=240,
         fresh=True,
