@@ -50,8 +50,8 @@ SETTLED_PER_SLICE = 16
 class _Place(NamedTuple):
     """A partition that should be here, open or not."""
 
+    key: TopicPartition
     topic: TopicImage
-    number: int
     image: PartitionImage
 
 
@@ -195,9 +195,9 @@ class Partitions:
 
     def _place(self, topic: TopicImage) -> None:
         for index, partition in enumerate(topic.partitions):
-            key = (topic.name, index)
+            key = TopicPartition(topic.name, index)
             if self._node_id in partition.replicas:
-                self._places[key] = place = _Place(topic, index, partition)
+                self._places[key] = place = _Place(key, topic, partition)
                 if (found := self._open.get(key)) is not None:
                     self._assume(found, place)
                 else:
@@ -206,7 +206,7 @@ class Partitions:
                 self._remove(key)
 
     def _assume(self, partition: Partition, place: _Place) -> None:
-        key = (partition.topic, partition.index)
+        key = place.key
         partition.assume(place.image, self._node_id)
         if partition.leads:
             self._led[key] = partition
@@ -253,9 +253,8 @@ class Partitions:
     # -- opening -----------------------------------------------------------------------------------------------------
 
     def _open_now(self, place: _Place, *, urgent: bool = True) -> Partition | Refused:
-        topic, index = place.topic, place.number
-        name = topic.name
-        key = TopicPartition(name, index)
+        key, topic = place.key, place.topic
+        name, index = key
         if (refused := self.unavailable.get(key)) is not None:
             return refused
         if self.recoveries.running(key):
@@ -302,11 +301,12 @@ class Partitions:
                 home.delete_log(log, self._clock.now_ms())
 
     def _opened(self, place: _Place, home: LogDir, log: PartitionLog, producers: Producers) -> Partition:
-        name, index = place.topic.name, place.number
-        key = TopicPartition(name, index)
+        key = place.key
+        name, index = key
         self._failed.pop(key, None)
         self._say(home)
         self.dirs.homes[key] = home
+        known = self._high_watermarks.pop(key, 0)
         alone = len(place.image.replicas) == 1
         cells = self._cells.get(name)
         if cells is None:
@@ -321,7 +321,7 @@ class Partitions:
             cells=cells,
             flusher=self.flusher,
             # With one replica everything that survived is committed; with more, what the checkpoint knew.
-            high_watermark=log.end_offset if alone else self._high_watermarks.pop(key, 0),
+            high_watermark=log.end_offset if alone else known,
             internal=is_internal(name),
         )
         self._assume(partition, place)

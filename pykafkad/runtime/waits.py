@@ -30,21 +30,26 @@ class _Waiter:
         return self.offset < other.offset
 
 
+_NOBODY: list[_Waiter] = []  # shared by the lines where nobody stands, and never added to
+
+
 class Line:
     """Callers in a line, each waiting until a mark reaches its offset."""
 
     __slots__ = ("waiters",)
 
     def __init__(self) -> None:
-        self.waiters: list[_Waiter] = []
+        self.waiters = _NOBODY
 
     def __len__(self) -> int:
         return len(self.waiters)
 
     def wait(self, offset: int, reached: Callable[[], None], lost: Callable[[Refused], None] | None = None) -> None:
-        waiters = self.waiters
         waiter = _Waiter(offset, reached, lost)
-        if not waiters or waiters[-1].offset <= offset:
+        waiters = self.waiters
+        if not waiters:
+            self.waiters = [waiter]
+        elif waiters[-1].offset <= offset:
             waiters.append(waiter)
         else:
             insort(waiters, waiter)
@@ -66,7 +71,7 @@ class Line:
 
     def fail(self, refused: Refused) -> None:
         """The mark won't come: tell those who asked to be told."""
-        waiters, self.waiters = self.waiters, []
+        waiters, self.waiters = self.waiters, _NOBODY
         for waiter in waiters:
             if waiter.lost is not None:
                 waiter.lost(refused)

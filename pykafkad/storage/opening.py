@@ -44,6 +44,8 @@ def open_log(
         log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=False)
         if loaded.epochs_changed:
             log.save_epochs()
+        for segment in loaded.segments:  # most logs are not asked for: what was looked at is let go again
+            segment.close()
     except (OSError, CorruptSegment, CorruptIndex) as error:
         raise StorageFailed(place.log_dir, f"open {topic}-{partition}: {error}") from error
     return log, loaded.notes
