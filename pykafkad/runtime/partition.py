@@ -14,7 +14,6 @@ Invariant: start_offset <= last_stable_offset <= high_watermark <= durable_end <
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
@@ -171,12 +170,16 @@ class Partition:
         self._durable = Line()
         self._growers: dict[Callable[[int], None], None] = {}
         self._follows = False
-        log.on_roll = partial(flusher.request, self)  # a closed segment is synced whatever the settings say
+        log.on_roll = self._rolled
         self.configure(topic_config)
 
     def __repr__(self) -> str:
         log = self.log
         return f"<Partition {self.topic}-{self.index} {log.start_offset}..{self.high_watermark}..{log.end_offset}>"
+
+    def _rolled(self, base: int) -> None:
+        """A closed segment is synced whatever the settings say."""
+        self._flusher.request(self, base)
 
     # -- what changes it from outside --------------------------------------------------------------------------------
 

@@ -491,7 +491,7 @@ class LogDir:
         if together:
             self._sync_all()
             for log in dirty:
-                log.synced()
+                settling.synced(log)
         if failed is not None:
             raise failed
 

@@ -574,19 +574,11 @@ class PartitionLog:
             else:
                 disk.fsync(segment.path)
             if following is not None:
-                self._sync_beside(segment, following)
+                segment.sync_beside(following)
                 segment.durable = True
         except FileNotFoundError:
             if segment in self._segments and segment.size:  # else retention took it, or it was never written
                 raise
-
-    def _sync_beside(self, segment: Segment, following: int) -> None:
-        """The segment's indexes, and the snapshot of the producers at its end."""
-        disk, path = self.place.disk, self.place.path
-        paths = [path(segment.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX)]
-        for name in (*paths, path(following, names.SNAPSHOT)):
-            if disk.exists(name):
-                disk.fsync(name)
 
     def _sync_cut(self) -> None:
         """What was cut off is gone for good before anything comes in its place, or a power cut might mix the two."""
@@ -607,14 +599,10 @@ class PartitionLog:
     @property
     def dirty(self) -> bool:
         """Whether closing it has anything to write or sync."""
-        if self._settled != self.end_offset and (self.recovery_point < self.end_offset or self._used):
+        used = self._recovered or self._epoch != _NO_APPEND_YET  # recovery built its indexes anew
+        if self._settled != self.end_offset and (self.recovery_point < self.end_offset or used):
             return True
         return self._directory_dirty or self._active.allocated
-
-    @property
-    def _used(self) -> bool:
-        """Something was appended since it was opened, or recovery built its indexes anew."""
-        return self._recovered or self._epoch != _NO_APPEND_YET
 
     # -- another place ---------------------------------------------------------------------------------------------
 
@@ -638,14 +626,14 @@ class PartitionLog:
         mine.disk, mine.log_dir, mine.directory = place.disk, place.log_dir, place.directory
         mine.files, mine.indexes, mine.health = place.files, place.indexes, place.health
         self._active.settle()
-        self._settled, self._settling = -1, None
         self._leaving.forget()
+        self._settled, self._settling = -1, None
         self._directory_dirty = self._folder_dirty = True
 
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.
 
-        Without ``sync`` somebody else syncs, once for many logs, and then calls ``synced``.
+        Without ``sync`` somebody else syncs, once for many logs, and then calls ``settling.synced``.
         """
         if self._closed:
             return
@@ -668,12 +656,6 @@ class PartitionLog:
             raise self._failed("close", error) from error
         finally:
             self.abandon()
-
-    def synced(self) -> None:
-        """The whole volume was synced after ``close`` without ``sync``."""
-        self.recovery_point = self.end_offset
-        for segment in self._segments:
-            segment.durable = True
 
     def abandon(self) -> None:
         """Let go of all files as they are: the log is being deleted, or its disk has failed."""

@@ -314,6 +314,14 @@ class Segment:
             self._times.settle(self.place.disk, self.place.path(self.base_offset, names.TIME_INDEX))
         self.new = False
 
+    def sync_beside(self, following: int) -> None:
+        """Its indexes, and the snapshot of the producers at its end, where the segment ``following`` begins."""
+        disk, path = self.place.disk, self.place.path
+        paths = [path(self.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX, names.TXN_INDEX)]
+        for name in (*paths, path(following, names.SNAPSHOT)):
+            if disk.exists(name):
+                disk.fsync(name)
+
     def cut(self, size: int) -> None:
         """Bytes from ``size`` on are gone, on disk too."""
         self.file.truncate(size)

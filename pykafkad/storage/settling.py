@@ -49,7 +49,7 @@ def settle(log: PartitionLog) -> None:
         return
     log.flush(settling.end)
     try:
-        log._sync_beside(settling.segments[-1], settling.end)
+        settling.segments[-1].sync_beside(settling.end)
     except OSError as error:
         if settling.truncations != log._truncations or isinstance(error, FileNotFoundError):
             return
@@ -61,6 +61,13 @@ def names_synced(log: PartitionLog, synced: bool) -> None:
     """The volume is about to be synced, with all names in it; or, false, that has failed."""
     log._directory_dirty = not synced
     log._folder_dirty = log._folder_dirty and not synced
+
+
+def synced(log: PartitionLog) -> None:
+    """The volume was synced after the log was closed: it has settled for good."""
+    log.recovery_point = log.end_offset
+    for segment in log._segments:
+        segment.durable = True
 
 
 def settled(log: PartitionLog) -> None:
