@@ -23,11 +23,14 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
     if not call.node.config.delete_topic_enable:
         code = ErrorCode.TOPIC_DELETION_DISABLED if call.version >= 3 else ErrorCode.INVALID_REQUEST
         return delete_topics.Response(responses=[_answer(one.name, one.topic_id, code) for one in topics])
-    if too_late(request.timeout_ms):
-        return delete_topics.Response(responses=[_late(one) for one in topics])
+    late = too_late(request.timeout_ms)
     results: list[DeletableTopicResult] = []
     names: dict[str, bytes] = {}  # to delete -> the id to answer with
-    repeated = Counter(one.name if one.name is not None else one.topic_id for one in topics)
+    repeated = Counter(
+        one.name if one.name is not None else one.topic_id
+        for one in topics
+        if one.name is None or one.topic_id == ZERO_UUID
+    )
     told = set()
     image = call.node.image
     everything = may_on_cluster(call, Operation.DELETE)
@@ -49,6 +52,8 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
                 told.add(asked)
                 message = f"Duplicate topic {'name' if name is not None else 'id'}."
                 results.append(_answer(name, topic_id, ErrorCode.INVALID_REQUEST, message))
+        elif late:
+            results.append(DeletableTopicResult(name=name, topic_id=topic_id, error_code=ErrorCode.REQUEST_TIMED_OUT))
         elif name is not None:
             topic = image.topic(name)
             if not may(Operation.DELETE, name):
@@ -77,11 +82,6 @@ async def handle(call: Call, request: delete_topics.Request) -> delete_topics.Re
             code = ErrorCode.NONE if refused is None else refused.code
             results.append(_answer(name, names[name], code, refused.detail if refused else ""))
     return delete_topics.Response(responses=results)
-
-
-def _late(one: DeleteTopicState) -> DeletableTopicResult:
-    code = ErrorCode.REQUEST_TIMED_OUT
-    return DeletableTopicResult(name=one.name, topic_id=one.topic_id, error_code=code, error_message=None)
 
 
 def _answer(name: str | None, topic_id: bytes, code: ErrorCode, message: str = "") -> DeletableTopicResult:

@@ -24,13 +24,17 @@ from pykafkad.runtime.topic_rules import refuse_name
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
 
+_TYPES = frozenset({TOPIC, BROKER, BROKER_LOGGER, GROUP, CLIENT_METRICS})
+_STRANGER = Refused(ErrorCode.INVALID_REQUEST)
+
 
 @handles(describe_configs.Request)
 def handle(call: Call, request: describe_configs.Request) -> describe_configs.Response:
     results = []
+    known = all(resource.resource_type in _TYPES for resource in request.resources)  # one stranger spoils the request
     for resource in request.resources:
         wanted = frozenset(resource.configuration_keys or ())
-        shown = _shown(call, resource.resource_type, resource.resource_name, wanted)
+        shown = _shown(call, resource.resource_type, resource.resource_name, wanted) if known else _STRANGER
         result = Result(resource_type=resource.resource_type, resource_name=resource.resource_name)
         if isinstance(shown, Refused):
             result.error_code = shown.code
@@ -72,8 +76,6 @@ def _refuse(call: Call, resource_type: int, name: str) -> Refused | None:
         if not call.authorise(Operation.DESCRIBE_CONFIGS, ResourceType.GROUP, name):
             return Refused(ErrorCode.GROUP_AUTHORIZATION_FAILED)
         return None if name else Refused(invalid, "Group name must not be empty")
-    if resource_type not in (BROKER, BROKER_LOGGER, CLIENT_METRICS):
-        return Refused(invalid)
     if not may_on_cluster(call, Operation.DESCRIBE_CONFIGS):
         return Refused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
     if resource_type == CLIENT_METRICS:

@@ -22,18 +22,24 @@ _PREFERRED, _UNCLEAN = 0, 1
 @handles(elect_leaders.Request)
 def handle(call: Call, request: elect_leaders.Request) -> elect_leaders.Response:
     image = call.node.image
+    everything = request.topic_partitions is None
+    response = elect_leaders.Response()
     refused: Refused | None = None
+    late = False
     if not may_on_cluster(call, Operation.ALTER):
         refused = Refused(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
-    elif request.election_type not in (_PREFERRED, _UNCLEAN) and request.topic_partitions != []:
+    elif request.topic_partitions == []:
+        return response
+    elif request.election_type not in (_PREFERRED, _UNCLEAN) and not (everything and too_late(request.timeout_ms)):
         refused = Refused(ErrorCode.INVALID_REQUEST, f"Unknown election type {request.election_type}")
-    response = elect_leaders.Response()
-    late = refused is None and too_late(request.timeout_ms)
-    if late:
+    elif too_late(request.timeout_ms):
+        late = True
         refused = Refused(ErrorCode.REQUEST_TIMED_OUT)
     if refused is not None and call.version >= 1:
         response.error_code = refused.code
     if request.topic_partitions is None:
+        if late:
+            return response
         # Of all partitions, those that need no election are not spoken of.
         response.replica_election_results = [ReplicaElectionResult(topic=name) for name in image.topics]
         return response

@@ -9,6 +9,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation
 from pykafkad.api.operations import may_on_cluster
+from pykafkad.model import ZERO_UUID
 
 if TYPE_CHECKING:
     from pykafkad.api.call import Call
@@ -23,5 +24,9 @@ def handle(call: Call, request: remove_raft_voter.Request) -> remove_raft_voter.
     if request.cluster_id not in (None, own):
         message = f'The given id "{request.cluster_id}" doesn\'t match the cluster id "{own}"'
         return remove_raft_voter.Response(error_code=ErrorCode.INCONSISTENT_CLUSTER_ID, error_message=message)
+    if request.voter_directory_id == ZERO_UUID:
+        return remove_raft_voter.Response(
+            error_code=ErrorCode.INVALID_REQUEST, error_message="The voter's directory id is missing"
+        )
     message = f"Cannot remove voter {request.voter_id}: it is not among the voters"
     return remove_raft_voter.Response(error_code=ErrorCode.VOTER_NOT_FOUND, error_message=message)

@@ -171,6 +171,9 @@ def test_what_cannot_be_described(tmp_path: Path) -> None:
             result = await describe(broker, kind, name)
             assert ErrorCode(result.error_code).name == code, (kind, name)
             assert result.error_message and not result.configs
+        resources = [describe_configs.Resource(resource_type=kind, resource_name="1") for kind in (BROKER, 99)]
+        both = await broker.ask(describe_configs.Request(resources=resources), 4, key=DESCRIBE)
+        assert [ErrorCode(one.error_code).name for one in both.results] == ["INVALID_REQUEST"] * 2
 
     play(tmp_path, scenario)
 

@@ -189,6 +189,14 @@ def test_elections_of_an_unknown_kind_and_of_everything(tmp_path: Path) -> None:
     ask(tmp_path, elect_leaders.Request(topic_partitions=None), everything)
 
 
+@pytest.mark.parametrize(("asked", "code"), [(None, "REQUEST_TIMED_OUT"), ([], "NONE")])
+def test_elections_without_time(tmp_path: Path, asked: list[Any] | None, code: str) -> None:
+    def check(response: Any, broker: Control) -> None:
+        assert (name(response.error_code), response.replica_election_results) == (code, [])
+
+    ask(tmp_path, elect_leaders.Request(election_type=-1, topic_partitions=asked, timeout_ms=-1), check)
+
+
 @pytest.mark.parametrize(
     ("topic", "partition", "replicas", "code"),
     [
@@ -339,7 +347,15 @@ def test_voters(tmp_path: Path, cluster: str | None, added: str, removed: str) -
     def remove(response: Any, broker: Control) -> None:
         assert name(response.error_code) == removed
 
-    ask(tmp_path, remove_raft_voter.Request(cluster_id=cluster, voter_id=5), remove)
+    asked = remove_raft_voter.Request(cluster_id=cluster, voter_id=5, voter_directory_id=bytes(range(16)))
+    ask(tmp_path, asked, remove)
+
+
+def test_a_voter_without_a_directory_is_none(tmp_path: Path) -> None:
+    def check(response: Any, broker: Control) -> None:
+        assert name(response.error_code) == "INVALID_REQUEST"
+
+    ask(tmp_path, remove_raft_voter.Request(cluster_id=None, voter_id=5), check)
 
 
 def test_the_cluster(tmp_path: Path) -> None:

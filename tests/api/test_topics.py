@@ -111,6 +111,8 @@ def test_delete_by_id_and_what_cannot_be_meant(tmp_path: Path) -> None:
             DeleteTopicState(name="b", topic_id=other),
             DeleteTopicState(name="twice"),
             DeleteTopicState(name="twice"),
+            DeleteTopicState(name="none"),
+            DeleteTopicState(name="none", topic_id=other),
         ]
         response = await broker.ask(delete_topics.Request(topics=topics, timeout_ms=1), 6, key=DELETE)
         found = [(one.name, one.topic_id, ErrorCode(one.error_code).name) for one in response.responses]
@@ -121,10 +123,15 @@ def test_delete_by_id_and_what_cannot_be_meant(tmp_path: Path) -> None:
                 (None, ZERO_UUID, "INVALID_REQUEST"),
                 ("b", other, "INVALID_REQUEST"),
                 ("twice", ZERO_UUID, "INVALID_REQUEST"),
+                ("none", ZERO_UUID, "UNKNOWN_TOPIC_OR_PARTITION"),
+                ("none", other, "INVALID_REQUEST"),
             ],
             key=str,
         )
         assert list(broker.image.topics) == ["b"]
+        late = delete_topics.Request(topics=[topics[3], DeleteTopicState(name="b")], timeout_ms=0)
+        codes = [ErrorCode(one.error_code).name for one in (await broker.ask(late, 6, key=DELETE)).responses]
+        assert codes == ["INVALID_REQUEST", "REQUEST_TIMED_OUT"]
 
     play(tmp_path, scenario)
 
