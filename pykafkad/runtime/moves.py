@@ -30,7 +30,7 @@ ROLL_ABOVE = 16 * 1024 * 1024
 """An active segment larger than this is closed before the swap, which would copy its indexes on the loop."""
 RETRY_SECONDS = 5
 SETTLE_SECONDS = 0.01
-"""Before the next look whether a swap is possible: more came than a swap may bring, or a cleaner is at work."""
+"""Before the next look whether to go on: more came than a swap may bring, or a cleaner is at work."""
 
 
 class _Move:
@@ -131,6 +131,9 @@ class Moves:
         try:
             told = ""
             while not (source.health.failure or move.target.health.failure):
+                if partition.log.cleaning:  # it began before, and will soon replace what would be copied
+                    await asyncio.sleep(SETTLE_SECONDS)
+                    continue
                 try:
                     async with self._turn():
                         copying = loop.run_in_executor(None, mirror.copy)

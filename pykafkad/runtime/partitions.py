@@ -444,7 +444,7 @@ class Partitions:
             if number % LOOKED_AT_PER_SLICE == LOOKED_AT_PER_SLICE - 1:
                 yield
             path = next((segment.path for segment in partition.log.segments if segment.vanished), "")
-            if path:
+            if path and not partition.log.cleaning:  # which replaces files
                 name = f"{partition.topic}-{partition.index}"
                 events.error("a file was deleted while it was in use", partition=name, file=path)
                 self._lose((partition.topic, partition.index), storage_error(f"{path} was deleted while it was in use"))

@@ -81,8 +81,8 @@ class Scrubber:
             read = check.position - before
             self._read.value += read
             await asyncio.sleep(read / max(rate, 1))
-        if segment not in log.segments:
-            return  # compaction has replaced it, or it is gone
+        if log.cleaning or segment not in log.segments:
+            return  # compaction has replaced it, or is about to, or it is gone
         known = {one.finding for one in log.damage}
         for damage in check.damage:
             if damage.finding not in known:
