@@ -604,8 +604,6 @@ class PartitionLog:
             return True
         return self._directory_dirty or self._active.allocated
 
-    # -- another place ---------------------------------------------------------------------------------------------
-
     @property
     def truncations(self) -> int:
         """Counts how often the end was cut: whoever copies the log has to begin again then."""
@@ -617,14 +615,10 @@ class PartitionLog:
         return not self._folder_dirty
 
     def move_to(self, place: Place) -> None:
-        """Go on in another folder that holds the same files; everything but their names is known to be durable there
-        as far as it was here. No flush may be under way.
-        """
+        """Go on in another folder with the same files, as durable as here but for their names. No flush may run."""
         for segment in self._segments:
             segment.let_all_go(keep_unsaved=segment is self._active)
-        mine = self.place  # shared with the segments
-        mine.disk, mine.log_dir, mine.directory = place.disk, place.log_dir, place.directory
-        mine.files, mine.indexes, mine.health = place.files, place.indexes, place.health
+        self.place.become(place)
         self._active.settle()
         self._leaving.forget()
         self._settled, self._settling = -1, None

@@ -76,6 +76,11 @@ class Place:
         self.indexes = indexes
         self.health = health or Health(log_dir)
 
+    def become(self, other: Place) -> None:
+        """The log has moved; its segments, which share this object, find themselves there."""
+        self.disk, self.log_dir, self.directory = other.disk, other.log_dir, other.directory
+        self.files, self.indexes, self.health = other.files, other.indexes, other.health
+
     def path(self, offset: int, suffix: str) -> str:
         return f"{self.directory}/{names.file_name(offset, suffix)}"
 
