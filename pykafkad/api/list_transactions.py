@@ -11,9 +11,9 @@ from kafkawire.api.list_transactions import Request, Response, TransactionState
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.grouping import Answer, together
-from pykafkad.api.patterns import BadPattern, Pattern
 from pykafkad.api.transacting import may_see
 from pykafkad.errors import Refused
+from pykafkad.state.patterns import BadPattern, Pattern
 from pykafkad.state.transactions.bodies import Listed, ListedTransaction
 from pykafkad.state.transactions.phases import NAMES
 
