@@ -59,10 +59,6 @@ def _coordinators(a: Exchange, b: Exchange, d: Difference) -> bool:
     return a.api == "find_coordinator" and NOT_BUILT_YET in _codes(b.answer)
 
 
-def _transactional(a: Exchange, b: Exchange, d: Difference) -> bool:
-    return a.api == "init_producer_id" and NOT_BUILT_YET in _codes(b.answer)
-
-
 def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
     if a.api not in ("describe_configs", "create_topics") or "configs" not in d.where:
         return False
@@ -139,26 +135,18 @@ MEANT: tuple[Meant, ...] = (
         "fewer APIs",
         "ApiVersions",
         "all APIs, seven features",
-        "no transactions, KIP-848, share and streams groups, AlterReplicaLogDirs, AlterClientQuotas, "
-        "AlterUserScramCredentials; the feature `metadata.version`",
+        "no KIP-848, share and streams groups, AlterReplicaLogDirs, AlterClientQuotas, "
+        "AlterUserScramCredentials; the features `metadata.version` and `transaction.version`",
         "not built yet",
         _features,
     ),
     Meant(
         "no such coordinator",
-        "FindCoordinator for transactions and share groups",
+        "FindCoordinator for share groups",
         "a coordinator",
         "COORDINATOR_NOT_AVAILABLE",
         "not built yet",
         _coordinators,
-    ),
-    Meant(
-        "no transactions",
-        "InitProducerId with a transactional id",
-        "a producer id",
-        "COORDINATOR_NOT_AVAILABLE",
-        "not built yet",
-        _transactional,
     ),
     Meant(
         "min.insync.replicas",

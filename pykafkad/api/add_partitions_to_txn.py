@@ -64,31 +64,17 @@ def _add(call: Call, asked: Transaction, build: Callable[[list[TopicResult]], An
     """One transaction of the request, as ``build`` says it."""
     wanted = list(dict.fromkeys((topic.name, index) for topic in asked.topics for index in topic.partitions))
 
-    def say(codes: Codes) -> Any:
-        return build(
-            [
-                TopicResult(
-                    name=topic.name,
-                    results_by_partition=[
-                        PartitionResult(partition_index=index, partition_error_code=codes[topic.name, index])
-                        for index in topic.partitions
-                    ],
-                )
-                for topic in asked.topics
-            ]
-        )
-
     def respond(body: Any) -> Any:
-        if isinstance(body, Refused):
-            return say(dict.fromkeys(wanted, told(call, body, SAYS_FENCED)))
-        codes = body.codes if isinstance(body, Verified) else [ErrorCode.NONE] * len(wanted)
-        return say(dict(zip(wanted, codes, strict=True)))
+        if isinstance(body, Verified):
+            return build(_by_partition(dict(zip(wanted, body.codes, strict=True))))
+        code = told(call, body, SAYS_FENCED) if isinstance(body, Refused) else ErrorCode.NONE
+        return build(_by_partition(dict.fromkeys(wanted, code)) if asked.verify_only else _for_all(asked, code))
 
     if not may_transact(call, asked.transactional_id):
-        return respond(Refused(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+        return build(_for_all(asked, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
     refused = _refusals(call, wanted)
     if refused:
-        return say({one: refused.get(one, ErrorCode.OPERATION_NOT_ATTEMPTED) for one in wanted})
+        return build(_by_partition({one: refused.get(one, ErrorCode.OPERATION_NOT_ATTEMPTED) for one in wanted}))
     if not asked.transactional_id:
         return respond(Refused(ErrorCode.INVALID_REQUEST))
     shard = call.node.transactions.shard(asked.transactional_id)
@@ -104,6 +90,24 @@ def _add(call: Call, asked: Transaction, build: Callable[[list[TopicResult]], An
         return shard.ask(call.now, respond, shard.machine.verify, **who)
     version = 2 if call.version >= BATCHED else 0
     return shard.ask(call.now, respond, shard.machine.add_partitions, client_version=version, **who)
+
+
+def _for_all(asked: Transaction, code: ErrorCode) -> list[TopicResult]:
+    """One code for whatever was named, in the form in which it was named."""
+    return [_of_topic(topic.name, [(index, code) for index in topic.partitions]) for topic in asked.topics]
+
+
+def _by_partition(codes: Codes) -> list[TopicResult]:
+    """A code of its own for each partition, each once."""
+    topics: dict[str, list[tuple[int, ErrorCode]]] = {}
+    for (topic, index), code in codes.items():
+        topics.setdefault(topic, []).append((index, code))
+    return [_of_topic(topic, those) for topic, those in topics.items()]
+
+
+def _of_topic(name: str, codes: list[tuple[int, ErrorCode]]) -> TopicResult:
+    results = [PartitionResult(partition_index=index, partition_error_code=code) for index, code in codes]
+    return TopicResult(name=name, results_by_partition=results)
 
 
 def _refusals(call: Call, wanted: Sequence[Where]) -> Codes:

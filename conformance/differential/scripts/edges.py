@@ -12,6 +12,7 @@ from typing import Any
 
 from conformance.differential.scripts import Script, scripts_of
 from conformance.differential.scripts.members import living
+from conformance.differential.scripts.transactions import find as find_transactions
 from conformance.differential.side import Side, Versions
 from conformance.differential.trees import TEXTS, Tree, variations
 from conformance.differential.wire import BY_NAME
@@ -19,6 +20,7 @@ from kafkawire.api import describe_log_dirs as describe_log_dirs_api
 from kafkawire.api import elect_leaders as elect_leaders_api
 from kafkawire.api import list_config_resources as list_config_resources_api
 from kafkawire.api import list_groups as list_groups_api
+from kafkawire.api import list_transactions as list_transactions_api
 from kafkawire.api import metadata as metadata_api
 from kafkawire.keys import request_class
 
@@ -40,6 +42,7 @@ _NEVER: dict[str, tuple[str, ...]] = {
     "create_partitions": _TIMES,
     "alter_partition_reassignments": _TIMES,
     "join_group": tuple(f"group_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),  # shared names
+    "add_partitions_to_txn": ("transactions=[]",),  # Apache Kafka never answers it
     "init_producer_id": tuple(f"transactional_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),
 }
 
@@ -75,6 +78,8 @@ def keep_own(side: Side, answer: Any) -> None:
     """Lists of all that there is, without what other scripts made."""
     if isinstance(answer, list_groups_api.Response):
         answer.groups = [one for one in answer.groups if side.own in one.group_id]
+    elif isinstance(answer, list_transactions_api.Response):
+        answer.transaction_states = [one for one in answer.transaction_states if side.own in one.transactional_id]
     elif isinstance(answer, list_config_resources_api.Response):
         found = answer.config_resources
         answer.config_resources = [one for one in found if one.resource_type != 2 or side.own in one.resource_name]
@@ -289,6 +294,34 @@ def delete_records(side: Side, n: int) -> Tree:
 @base
 def init_producer_id(side: Side, n: int) -> Tree:
     return {"transactional_id": None, "transaction_timeout_ms": 60000, "producer_id": -1, "producer_epoch": -1}
+
+
+def _writer(side: Side, n: int) -> tuple[str, int, int]:
+    """A transactional id that nobody else uses, with its producer id and epoch."""
+    name = f"{side.own}-{n}-{len(side.exchanges)}"  # each time another one: its epoch is 0
+    find_transactions(side, name)
+    made = side.tell("init_producer_id", 4, transactional_id=name, transaction_timeout_ms=60_000)
+    return name, made.producer_id, made.producer_epoch
+
+
+@base
+def add_partitions_to_txn(side: Side, n: int) -> Tree:
+    name, producer_id, epoch = _writer(side, n)
+    topics = [{"name": _topic(side), "partitions": [0]}]
+    one = {"transactional_id": name, "producer_id": producer_id, "producer_epoch": epoch, "topics": topics}
+    return {"transactions": [one]} | {f"v3_and_below_{key}": value for key, value in one.items()}
+
+
+@base
+def add_offsets_to_txn(side: Side, n: int) -> Tree:
+    name, producer_id, epoch = _writer(side, n)
+    return {"transactional_id": name, "producer_id": producer_id, "producer_epoch": epoch, "group_id": f"{name}-group"}
+
+
+@base
+def end_txn(side: Side, n: int) -> Tree:
+    name, producer_id, epoch = _writer(side, n)
+    return {"transactional_id": name, "producer_id": producer_id, "producer_epoch": epoch, "committed": False}
 
 
 @base
