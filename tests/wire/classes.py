@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kafkawire import consumer_protocol
 from kafkawire.keys import API
-from kafkawire.stored import group_log, share_log, txn_log
+from kafkawire.stored import group_log, metadata_log, share_log, txn_log
 
 
 class Kind(NamedTuple):
@@ -37,7 +37,7 @@ STORED_CLASSES = [
     for module in (group_log, txn_log, share_log)
     for pair in module._TYPES.values()
     for cls in pair
-]
+] + [_kind(cls.__name__, cls) for cls in metadata_log._TYPES.values()]
 EMBEDDED_CLASSES = [
     _kind("ConsumerProtocolSubscription", consumer_protocol.Subscription),
     _kind("ConsumerProtocolAssignment", consumer_protocol.Assignment),

@@ -135,5 +135,5 @@ def test_every_api_of_a_broker_is_declared() -> None:
 
 def test_every_stored_message_is_declared() -> None:
     declared = {kind.name for kind in CLASSES}
-    folders = ("group-records", "share-records", "txn-records")
+    folders = ("group-records", "metadata-records", "share-records", "txn-records")
     assert {path.stem for folder in folders for path in (_FOLDER / folder).glob("*.json")} <= declared

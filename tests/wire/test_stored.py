@@ -14,7 +14,7 @@ import pytest
 
 from kafkawire import consumer_protocol
 from kafkawire.errors import WireError
-from kafkawire.stored import group_log, share_log, txn_log
+from kafkawire.stored import group_log, metadata_log, share_log, txn_log
 from kafkawire.stored.group_log import GroupMetadataKey, OffsetCommitKey, OffsetCommitValue
 from kafkawire.stored.txn_log import TransactionLogKey, TransactionLogValue
 from tests.kit.strategies import sample
@@ -86,6 +86,27 @@ def test_unknown_types_are_told_from_garbage(module: Any) -> None:
             module.read(key, value)
     with pytest.raises(WireError):
         module.read(key[:-1], None)
+
+
+class TestClusterMetadata:
+    @pytest.mark.parametrize("cls", metadata_log._TYPES.values(), ids=lambda cls: cls.__name__)
+    def test_round_trip(self, cls: type[Any]) -> None:
+        random = Random(5)
+        first, last = cls.__wire__.versions
+        for version in range(first, last + 1):
+            record = sample(cls, version, random)
+            assert metadata_log.read(metadata_log.write(record, version)) == record
+
+    def test_a_feature_as_bytes(self) -> None:
+        record = metadata_log.FeatureLevelRecord(name="metadata.version", feature_level=30)
+        frame = bytes.fromhex("01 0c 00 11") + b"metadata.version" + bytes.fromhex("001e 00")
+        assert metadata_log.write(record, 0) == frame
+        assert metadata_log.read(frame) == record
+
+    @pytest.mark.parametrize("frame", [b"", b"\1", b"\1\x0c", b"\0\x0c\0\1\0\0\0", b"\1\x63\0\0", b"\1\x0c\1\1\0\0\0"])
+    def test_garbage_and_what_is_newer(self, frame: bytes) -> None:
+        with pytest.raises(WireError):
+            metadata_log.read(frame)
 
 
 class TestConsumerProtocol:
