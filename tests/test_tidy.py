@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kafkawire.keys import API
 from pykafkad.api import SERVED
-from pykafkad.cli.main import COMMANDS
+from pykafkad.cli.main import COMMANDS, MODULES
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"pykafkad": ROOT / "pykafkad", "kafkawire": ROOT / "protocol/kafkawire"}
@@ -135,7 +135,7 @@ def test_every_file_is_imported_by_somebody() -> None:
     named = {name for path in SOURCES for name in imports(path)}
     named |= {f"pykafkad.api.{module}" for module in SERVED}
     named |= {f"kafkawire.api.{api.module}" for api in API.values()}
-    named |= {f"pykafkad.cli.{command}" for command in COMMANDS}
+    named |= {f"pykafkad.cli.{MODULES.get(command, command)}" for command in COMMANDS}
     alone = {
         module
         for path in SOURCES

@@ -25,6 +25,7 @@ COMMANDS = {
     "consume": "print records to the terminal",
     "cluster": "brokers, and the APIs that they serve",
     "log": "read a broker's files",
+    "import": "take over a stopped single-node Kafka's data",
     "health": "ask a broker on this machine whether it is ready",
     "version": "say which pykafkad this is",
 }
@@ -86,8 +87,11 @@ def parse_and_run(name: str, words: list[str]) -> int:
     return code
 
 
+MODULES = {"import": "takeover"}  # a module of that name could not be imported
+
+
 def load(name: str) -> ModuleType:
-    return import_module(f"pykafkad.cli.{name}")
+    return import_module(f"pykafkad.cli.{MODULES.get(name, name)}")
 
 
 def action_first(words: list[str], actions: Sequence[str]) -> list[str]:

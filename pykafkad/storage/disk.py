@@ -12,7 +12,7 @@ import errno
 import fcntl
 import os
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 Buffer = bytes | bytearray | memoryview
@@ -22,6 +22,7 @@ UNLIMITED_FILES = 131_072  # what counts as the limit where there is none
 _IOV_MAX = 1024
 _can_peek = hasattr(os, "RWF_NOWAIT")  # until a file system says that it can't
 _SMALL, _LARGE = 4096, 1024 * 1024
+_COPIED_AT_ONCE = 64 * 1024 * 1024
 
 
 class File(Protocol):
@@ -91,6 +92,11 @@ class Disk(Protocol):
         """With its parents; it may be there already."""
 
     def rename(self, path: str, new_path: str) -> None: ...
+
+    def unshare(self, path: str) -> bool:
+        """Before a file is truncated: if it has a second name (an import may link what is closed), this name becomes a
+        copy. Whether it did, so that descriptors are of the other file now.
+        """
 
     def remove(self, path: str) -> None:
         """No error when it is gone already."""
@@ -220,6 +226,31 @@ class RealFile:
         self.close()
 
 
+def copy_file(source: str, target: str, progress: Callable[[int], None] = lambda size: None) -> None:
+    """Bytes and time of modification, in the kernel; where the file system can, the copy shares its blocks."""
+    with open(source, "rb", buffering=0) as reading, open(target, "wb", buffering=0) as writing:
+        status = os.fstat(reading.fileno())
+        copy: Callable[[int, int, int], int] = os.copy_file_range
+        position = 0
+        while position < status.st_size:
+            try:
+                count = copy(reading.fileno(), writing.fileno(), _COPIED_AT_ONCE)
+            except OSError as error:
+                if copy is _copy_plainly or error.errno not in (errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+                copy = _copy_plainly
+                continue
+            if not count:
+                break
+            position += count
+            progress(count)
+        os.utime(writing.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _copy_plainly(source: int, target: int, count: int) -> int:
+    return os.sendfile(target, source, None, count)
+
+
 class _RealLock:
     __slots__ = ("_fd",)
 
@@ -330,6 +361,13 @@ class RealDisk:
 
     def rename(self, path: str, new_path: str) -> None:
         os.rename(path, new_path)
+
+    def unshare(self, path: str) -> bool:
+        if os.stat(path).st_nlink == 1:
+            return False
+        copy_file(path, f"{path}.tmp")
+        os.rename(f"{path}.tmp", path)
+        return True
 
     def remove(self, path: str) -> None:
         try:

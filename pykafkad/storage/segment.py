@@ -329,6 +329,7 @@ class Segment:
 
     def cut(self, size: int) -> None:
         """Bytes from ``size`` on are gone, on disk too."""
+        self._own()
         self.file.truncate(size)
         self.size = size
         self.allocated = False
@@ -336,6 +337,7 @@ class Segment:
 
     def truncate_to(self, offset: int) -> int:
         """Drop the batch that holds ``offset`` and all behind it; returns the offset at which the segment now ends."""
+        self._own()  # even if nothing is cut: it will be appended to
         position = self.position_of(offset)
         end = offset
         if position < self.size:
@@ -351,6 +353,12 @@ class Segment:
         if position == 0:
             self.first_timestamp = -1
         return end
+
+    def _own(self) -> None:
+        """A closed segment's file may be shared with the log that it was imported from; not any more."""
+        if not self.new and self.place.disk.unshare(self.path):
+            self._file = None
+            self.place.files.dismiss(self)
 
     def truncate_transactions(self, offset: int) -> None:
         truncate_transactions(self.place.disk, self.place.path(self.base_offset, names.TXN_INDEX), offset)

@@ -421,6 +421,9 @@ class MemoryDisk:
             raise OSError(errno.EXDEV, "this disk renames within a directory only", path)
         self._change(path, name)
 
+    def unshare(self, path: str) -> bool:
+        return False  # no file has two names here
+
     def remove(self, path: str) -> None:
         if self._find(path) is not None:
             self._change(path, None)
