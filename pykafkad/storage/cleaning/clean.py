@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from kafkawire.batches import CRC_FROM, MAGIC, BatchHeader
+from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
 from kafkawire.checksum import crc32c
 from kafkawire.errors import WireError
 from kafkawire.records import outlines, unpacked
@@ -29,6 +29,8 @@ _OPEN_FILES = 4
 _INDEX_BYTES = 4 * 1024 * 1024
 _SYNC_EVERY = 16 * 1024 * 1024
 """Written so much, a cleaner syncs: a gigabyte of dirty pages at once would make everybody else's syncs wait."""
+
+_new = tuple.__new__
 
 Spend = Callable[[int], None]
 """Called with the number of bytes that were read or written: may wait, and may raise to give the round up."""
@@ -139,21 +141,22 @@ class _Round:
         self, header: BatchHeader, chunk: Buffer, segment: Segment, offsets: OffsetMap, transactions: Transactions
     ) -> bool:
         """One batch; False when the map was full before its end."""
+        first_dirty = self.job.first_dirty
+        base, put = header.base_offset, offsets.put
+        last = base + header.last_offset_delta
         try:
-            if header.is_control:
+            if header.attributes & CONTROL:
                 marker = next(outlines(unpacked(chunk, header), header.count), None)
-                transactions.marker(header, marker.key if marker is not None else None)
-            elif not transactions.data(header) and header.last_offset >= self.job.first_dirty:
-                base = header.base_offset
-                for record in outlines(unpacked(chunk, header), header.count):
-                    offset = base + record.offset_delta
-                    if record.key is not None and offset >= self.job.first_dirty:
-                        if offsets.full:
-                            return False
-                        offsets.put(record.key, offset)
+                transactions.marker(header, marker[4] if marker is not None else None)
+            elif not transactions.data(header) and last >= first_dirty:
+                for _, _, _, delta, key, _ in outlines(unpacked(chunk, header), header.count):
+                    offset = base + delta
+                    if key is not None and offset >= first_dirty and not put(key, offset):
+                        return False
         except WireError as error:
             raise CorruptSegment(segment.path, header.base_offset, str(error)) from error
-        offsets.latest = max(offsets.latest, header.last_offset)
+        if last > offsets.latest:
+            offsets.latest = last
         return True
 
     def batches(self, segment: Segment, position: int = 0) -> Iterator[tuple[BatchHeader, Buffer, int]]:
@@ -165,13 +168,13 @@ class _Round:
             if chunk is not whole:
                 whole, view = chunk, memoryview(chunk)
                 self.spend(len(chunk))
-            where = header.position
-            if header.magic != MAGIC or crc32c(view[at + CRC_FROM : at + header.length]) != header.crc:
-                raise CorruptSegment(segment.path, where, f"magic {header.magic}, or a wrong CRC")
-            if header.base_offset < expected or header.next_offset > until or header.last_offset_delta < 0:
-                raise CorruptSegment(segment.path, where, f"offset {header.base_offset} is out of place")
-            expected = header.next_offset
-            yield header._replace(position=at), chunk, where
+            where, base, length, _, magic, crc, _, delta = header[:8]
+            if magic != MAGIC or crc32c(view[at + CRC_FROM : at + length]) != crc:
+                raise CorruptSegment(segment.path, where, f"magic {magic}, or a wrong CRC")
+            if base < expected or delta < 0 or base + delta >= until:
+                raise CorruptSegment(segment.path, where, f"offset {base} is out of place")
+            expected = base + delta + 1
+            yield _new(BatchHeader, (at, *header[1:])), chunk, where
 
     # -- writing -----------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from kafkawire.batches import DELETE_HORIZON, BatchHeader, assemble, emptied, header_at
+from kafkawire.batches import CONTROL, DELETE_HORIZON, BatchHeader, assemble, emptied, header_at
 from kafkawire.codec import Buffer
 from kafkawire.compression import compress
 from kafkawire.errors import WireError
@@ -53,10 +53,10 @@ class Filter:
 
         ``following``: where the segment that is being written will end. WireError for a batch that can't be read.
         """
-        if header.is_control:
+        if header.attributes & CONTROL:
             body = unpacked(batch, header)
             records = list(outlines(body, header.count))
-            obsolete = self._transactions.marker(header, records[0].key if records else None)
+            obsolete = self._transactions.marker(header, records[0][4] if records else None)
             discard = obsolete and header.delete_horizon is not None and header.delete_horizon <= self._now
             kept, tombstones = ([], False) if discard else (records, obsolete)
             self.records_read += len(records)
@@ -89,16 +89,16 @@ class Filter:
         horizon = header.delete_horizon
         expired = horizon is not None and horizon <= self._now
         for record in outlines(body, header.count):
-            offset = base + record.offset_delta
-            if offset <= latest:
-                key = record.key
+            _, _, _, delta, key, has_value = record
+            if base + delta <= latest:
                 if key is None:
                     self.invalid += 1
                     continue
-                if offset < last_offset(key) or (expired and not record.has_value):
+                if base + delta < last_offset(key) or (expired and not has_value):
                     continue
             kept.append(record)
-            tombstones |= not record.has_value
+            if not has_value:
+                tombstones = True
         return kept, tombstones
 
     def _last_of_producer(self, header: BatchHeader) -> bool:
@@ -114,12 +114,12 @@ def _without_others(body: bytes, header: BatchHeader, kept: list[Outline], horiz
     """The batch with these records only; a new horizon becomes the base from which their timestamps count."""
     base = header.base_timestamp
     if horizon is None:
-        plain = b"".join([body[record.start : record.end] for record in kept])
+        plain = b"".join([body[start:end] for start, end, *_ in kept])
     else:
-        plain = b"".join([retimed(body, record, base + record.timestamp_delta - horizon) for record in kept])
+        plain = b"".join([retimed(body, start, end, base + delta - horizon) for start, end, delta, *_ in kept])
     newest = header.max_timestamp
     if not header.log_append_time:
-        newest = base + max(record.timestamp_delta for record in kept)
+        newest = base + max(delta for _, _, delta, *_ in kept)
     changed = header._replace(
         attributes=header.attributes | (DELETE_HORIZON if horizon is not None else 0),
         base_timestamp=base if horizon is None else horizon,

@@ -36,10 +36,6 @@ class OffsetMap:
         return self._entries
 
     @property
-    def full(self) -> bool:
-        return self._entries >= self.capacity
-
-    @property
     def utilisation(self) -> float:
         """Of the memory that it might have taken."""
         return self._entries / self._most
@@ -47,8 +43,10 @@ class OffsetMap:
     # At a collision the search goes on elsewhere, first by leaps that the key's other half decides, then by ever
     # smaller ones, at last from slot to slot, so that it must find the empty slots that the load factor leaves.
 
-    def put(self, key: bytes, offset: int) -> None:
-        """Remember the offset, which is greater than all before it. Ask ``full`` first."""
+    def put(self, key: bytes, offset: int) -> bool:
+        """Remember the offset, which is greater than all before it; False when the map is full."""
+        if self._entries >= self.capacity:
+            return False
         words = self._words
         one = hash(key)
         other = hash(b"+" + key)
@@ -69,6 +67,7 @@ class OffsetMap:
             slot = (slot + step) % slots
         words[at + 2] = offset + 1  # 0 is an empty slot
         self.latest = offset
+        return True
 
     def get(self, key: bytes) -> int:
         """The last offset of the key, -1 if the map doesn't know it."""

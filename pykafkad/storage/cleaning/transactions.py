@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import NamedTuple
 
-from kafkawire.batches import BatchHeader
+from kafkawire.batches import TRANSACTIONAL, BatchHeader
 
 _MARKER_TYPE = Struct(">2xh")
 _ABORT, _COMMIT = 0, 1
@@ -54,9 +54,9 @@ class Transactions:
 
     def data(self, header: BatchHeader) -> bool:
         """A batch of records: whether it was aborted."""
-        self._reach(header.last_offset)
-        if not header.is_transactional:
+        if not header.attributes & TRANSACTIONAL:
             return False
+        self._reach(header.last_offset)
         aborted = self._aborted.get(header.producer_id)
         if aborted is None:
             self._committed.add(header.producer_id)
