@@ -36,6 +36,7 @@ METRICS = {
     "max_ms": Metric("longest", "ms", "lower"),
     "bulk_mb_s": Metric("the bulk producer beside it", "MB/s", "higher"),
     "old_mb_s": Metric("the consumer of cold data beside it", "MB/s", "higher"),
+    "clean_mb_s": Metric("the compaction beside it", "MB/s", "higher"),
     "ready_ms": Metric("start → ready", "ms", "lower"),
     "consumed_ms": Metric("start → first consumed record", "ms", "lower"),
     "idle_mb": Metric("memory, idle (RSS)", "MB", "lower"),

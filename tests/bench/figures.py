@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.bench import fetch, latency, life, produce, small
+from tests.bench import compaction, fetch, latency, life, produce, small
 from tests.bench.figure import Figure
 
 FIGURES: Sequence[Figure] = [
@@ -13,6 +13,7 @@ FIGURES: Sequence[Figure] = [
     *produce.FIGURES,
     *fetch.FIGURES,
     *latency.FIGURES,
+    *compaction.FIGURES,
     *life.LAST,
 ]
 

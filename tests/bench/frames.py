@@ -18,9 +18,10 @@ from kafkawire.records import build
 from tests.bench.raw import ask
 
 PRODUCE, FETCH, METADATA, OFFSET_COMMIT, CREATE_TOPICS, DELETE_TOPICS, FIND_COORDINATOR = 0, 1, 3, 8, 19, 20, 10
+ALTER_CONFIGS = 44
 # Versions that Kafka 2.8 and everything after it speak: named topics, flexible encoding.
 VERSIONS = {PRODUCE: 9, FETCH: 12, METADATA: 12, OFFSET_COMMIT: 8}
-VERSIONS |= {CREATE_TOPICS: 7, DELETE_TOPICS: 5, FIND_COORDINATOR: 4}
+VERSIONS |= {CREATE_TOPICS: 7, DELETE_TOPICS: 5, FIND_COORDINATOR: 4, ALTER_CONFIGS: 1}
 ROOM = 61 + 5 + 6  # what a batch of one record costs beside its value, about
 PER_RECORD = 12  # what a record costs beside its value in a batch of many, at most
 
