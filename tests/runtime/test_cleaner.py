@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from kafkawire.api import offset_commit, offset_fetch
 from kafkawire.batches import headers
+from kafkawire.errors import ErrorCode
 from pykafkad.config import Config
 from pykafkad.runtime.cleaner import Cleaner
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC
 from pykafkad.runtime.rounds import Here, Told, WorkerDied
 from pykafkad.storage.cleaning.job import Job
 from tests.kit.broker import Broker, batch, records_of
+from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
 
 SMALL = {"cleanup_policy": "compact", "internal_segment_bytes": "300"}
@@ -47,6 +51,22 @@ def contents(broker: Broker, topic: str) -> list[tuple[int, bytes | None]]:
 
 def gauge(broker: Broker, name: str) -> list[tuple[tuple[str, ...], float]]:
     return list(broker.metrics.gauges[name]())
+
+
+async def committed(broker: GroupBroker, group: str, offset: int, *, partition: int) -> int:
+    one = offset_commit.RequestPartition(partition_index=partition, committed_offset=offset)
+    topic = offset_commit.RequestTopic(name="t", partitions=[one])
+    response = await broker.call(offset_commit.Request(group_id=group, topics=[topic]), 9)
+    code: int = response.topics[0].partitions[0].error_code
+    return code
+
+
+async def fetched(broker: GroupBroker, group: str) -> dict[tuple[str, int], int]:
+    request = offset_fetch.Request(groups=[offset_fetch.RequestGroup(group_id=group, topics=None)])
+    (found,) = (await broker.call(request, 9)).groups
+    return {
+        (topic.name, one.partition_index): one.committed_offset for topic in found.topics for one in topic.partitions
+    }
 
 
 def test_a_dirty_log_is_cleaned_and_remembered_as_clean() -> None:
@@ -296,5 +316,33 @@ def test_settings_change_live() -> None:
         disabled = cleaner_of(broker)
         disabled.configure(Config(log_cleaner_enable=False))
         await disabled.stop()
+
+    run(main())
+
+
+def test_coordinators_commit_while_their_log_is_compacted() -> None:
+    async def main() -> None:
+        broker = GroupBroker(t=3)
+        broker.add(OFFSETS_TOPIC, 1, cleanup_policy="compact", internal_segment_bytes="2000")
+        cleaner = cleaner_of(broker)
+        cleaner.configure(broker.config.with_dynamic({"log.cleaner.backoff.ms": "50"}, {}))
+        cleaner.start()
+        await asyncio.sleep(1)
+
+        async def consume(group: str) -> None:
+            for offset in range(100):
+                for partition in range(3):
+                    assert await committed(broker, group, offset, partition=partition) == ErrorCode.NONE
+                await asyncio.sleep(0.01)
+
+        await asyncio.gather(*(consume(f"g{number}") for number in range(4)))
+        log = broker.partition(OFFSETS_TOPIC).log
+        assert log.cleaned_offset is not None and log.end_offset >= 1200
+        assert log.size < 20_000, "of 1,200 commits, twelve count"
+        await cleaner.stop()
+        again = await broker.restarted()
+        await asyncio.sleep(1)  # the machine is built from what was left
+        for number in range(4):
+            assert await fetched(again, f"g{number}") == {("t", partition): 99 for partition in range(3)}
 
     run(main())
