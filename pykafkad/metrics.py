@@ -151,6 +151,8 @@ def _table() -> dict[str, Declared]:
         "logstartoffset": "First offset kept",
         "logendoffset": "Next offset to be written",
         "numlogsegments": "Segment files",
+        "unsyncedrecords": "Records that a power cut could take now, at most",
+        "unsyncedbytes": "Bytes that a power cut could take now, at most",
     }.items():
         table[f"kafka_log_log_{name}"] = Declared("gauge", partition, text)
     for name, text in {

@@ -33,6 +33,8 @@ SCRATCH_BYTES = 1024 * 1024  # at 256 KB, every frame of a large batch was copie
 ACCEPT_MAX = 64  # connections accepted in one wake-up
 SWEEP_SECONDS = 5.0
 STALLED_SECONDS = 5.0  # half a frame may pause this long while request memory is short
+LIVELY_SECONDS = 0.1  # after a request others are thought to be there for so long, and old data leave slowly:
+STEP_SECONDS = 0.001  # one step of SLOW_STEP bytes in so long, 128 MB/s over all who read them
 RETRY_SECONDS = 1.0  # after the system refused to accept (no file descriptors left)
 KAFKA_SOCKET_BUFFER = 102400  # default of socket.*.buffer.bytes; the kernel's own sizing is better and left alone
 ANONYMOUS = "User:ANONYMOUS"
@@ -120,6 +122,8 @@ class Server:
         self.sender = Sender(metrics)
         self.complaints = Complaints(log.warning, loop.time)
         self.received = metrics.counter("kafka_network_socketserver_bytes_received_total")
+        self.lively = 0.0  # when somebody last asked who isn't reading old data
+        self._next_step = 0.0  # of all old data that are being sent
         self.connections: dict[Connection, None] = {}  # a dict for its order: oldest first
         self.waiting = 0  # requests whose answer is not there yet
         self.kept_bytes = 0  # of all inboxes
@@ -241,6 +245,15 @@ class Server:
             for door in self._doors:
                 if not door.open:
                     self._listen(door)
+
+    def pause(self) -> float:
+        """Seconds until the next step of old data may leave: none while nobody else asks for anything."""
+        now = self.monotonic()
+        if now - self.lively > LIVELY_SECONDS:
+            return 0.0
+        turn = max(now, self._next_step)
+        self._next_step = turn + STEP_SECONDS
+        return turn - now
 
     # ---- the sweep ----
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from pykafkad.api.call import Peer
 from pykafkad.net.sending import Piece, Slice
+from pykafkad.runtime.warming import readers
 
 if TYPE_CHECKING:
     from pykafkad.net.listener import Server
@@ -36,6 +37,7 @@ TURN_REQUESTS = 64  # requests served in one wake-up of one connection,
 TURN_SECONDS = 0.001  # or as many as fit in this
 SLOTS_MAX = 64  # requests of one connection that wait at the same time
 AHEAD_MAX = 16 * 1024  # bytes read while an earlier request is in progress, about
+SLOW_SECONDS = 1.0  # whose data had to come from the disk reads old data, for so long at least
 FLUSH_AT = 256 * 1024  # bytes of answers that may collect before they are sent
 
 _size_at = Struct(">i").unpack_from
@@ -56,8 +58,8 @@ class Connection:
     """A client's connection; created by the listener, gone when ``close`` was called."""
 
     __slots__ = (
-        "_at", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "active", "client_bytes", "client_id",
-        "hold", "peer", "server", "sock", "usual",
+        "_at", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "_slow_until", "active", "client_bytes",
+        "client_id", "hold", "peer", "server", "sock", "usual",
     )  # fmt: skip
 
     def __init__(self, server: Server, sock: socket.socket, peer: Peer) -> None:
@@ -72,6 +74,7 @@ class Connection:
         self._inbox: bytearray | None = None
         self._at = 0  # the inbox before this has been served
         self._paused = False
+        self._slow_until = 0.0  # till then it counts as one who reads old data
         self._slots: deque[Slot] | None = None
         self._out: list[Piece] = []
         self._out_bytes = 0
@@ -103,6 +106,8 @@ class Connection:
                 self.close()
             return
         self.active = server.monotonic()
+        if self.active > self._slow_until:
+            server.lively = self.active
         server.received.value += size
         if inbox is None and not self.hold:
             stop = self._serve(server.scratch, 0, size)
@@ -297,7 +302,7 @@ class Connection:
         out = self._out
         server = self.server
         try:
-            outcome = server.sender.send(self.sock, out)
+            outcome = server.sender.send(self.sock, out, self.active < self._slow_until)
         except OSError:
             self.close()
             return
@@ -308,13 +313,13 @@ class Connection:
         if outcome is False:
             server.loop.add_writer(self.sock, self._writable)
         else:
-            self._warm(outcome)
+            self._take_time(outcome)
 
     def _writable(self) -> None:
         server = self.server
         self.active = server.monotonic()
         try:
-            outcome = server.sender.send(self.sock, self._out)
+            outcome = server.sender.send(self.sock, self._out, self.active < self._slow_until)
         except OSError:
             self.close()
             return
@@ -324,7 +329,7 @@ class Connection:
         if outcome is True:
             self._sent()
         else:
-            self._warm(outcome)
+            self._take_time(outcome)
 
     def _sent(self) -> None:
         self._out_bytes = 0
@@ -332,13 +337,24 @@ class Connection:
         if not self.hold:
             self.resume()
 
-    def _warm(self, slice_: Slice) -> None:
-        self.server.loop.run_in_executor(None, slice_.heat).add_done_callback(self._warmed)
+    def _take_time(self, slice_: Slice) -> None:
+        """Old data: bring the next stretch in, or let others have their turn before the next step of it."""
+        loop = self.server.loop
+        if slice_.warm:
+            loop.call_later(self.server.pause(), self._go_on)
+            return
+        self._slow_until = self.server.monotonic() + SLOW_SECONDS
+        loop.run_in_executor(readers(), slice_.heat).add_done_callback(self._warmed)
 
     def _warmed(self, heated: asyncio.Future[None]) -> None:
         if heated.cancelled() or heated.exception() is not None:
             self.close()
-        elif self.hold < CLOSED:
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self.hold < CLOSED:
+            self.active = self.server.monotonic()
             self.hold &= ~SENDING
             self.flush()
             if not self.hold:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kafkawire.batches import HEADER_SIZE, header_at
 from kafkawire.errors import WireError
 from pykafkad.errors import Refused, StorageFailed
+from pykafkad.storage.exposure import exposed
 
 if TYPE_CHECKING:
     from pykafkad.runtime.node import Node
@@ -46,6 +47,8 @@ def declare(node: Node, state: Callable[[], int]) -> None:
     gauge_by("kafka_log_log_logstartoffset", lambda: _of_logs(node, lambda one: one.log.start_offset))
     gauge_by("kafka_log_log_logendoffset", lambda: _of_logs(node, lambda one: one.log.end_offset))
     gauge_by("kafka_log_log_numlogsegments", lambda: _of_logs(node, lambda one: len(one.log.segments)))
+    gauge_by("kafka_log_log_unsyncedrecords", lambda: _of_logs(node, lambda one: exposed(one.log)[0]))
+    gauge_by("kafka_log_log_unsyncedbytes", lambda: _of_logs(node, lambda one: exposed(one.log)[1]))
     gauge_by(
         "kafka_cluster_partition_laststableoffsetlag",
         lambda: _of_logs(node, lambda one: one.high_watermark - one.last_stable_offset),

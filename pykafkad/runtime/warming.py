@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from functools import cache
 from typing import TypeVar
 
 from pykafkad.storage.cold import Cold
 
 T = TypeVar("T")
 ROUNDS = 8
+THREADS = 4
+
+
+@cache
+def readers() -> Executor:
+    """The threads that wait for the disk on behalf of readers; one set for all brokers of a process."""
+    from concurrent.futures import ThreadPoolExecutor  # a broker may live long before somebody reads old data
+
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="reader")
 
 
 async def warm(colds: Iterable[Cold]) -> None:
@@ -21,7 +32,7 @@ async def warm(colds: Iterable[Cold]) -> None:
     loop = asyncio.get_running_loop()
     found = list(colds)
     for failure in await asyncio.gather(
-        *(loop.run_in_executor(None, cold.warm) for cold in found), return_exceptions=True
+        *(loop.run_in_executor(readers(), cold.warm) for cold in found), return_exceptions=True
     ):
         if failure is not None and not isinstance(failure, OSError):  # a disk's refusal is met again, and told, there
             raise failure

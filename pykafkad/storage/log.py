@@ -124,6 +124,8 @@ class PartitionLog:
         self._recovered = loaded.names_unsynced  # and so its indexes were built anew and never synced
         self._jitter_ms = 0
         self._peaks: Peaks | None = None  # made when somebody first asks for a time
+        if self.recovery_point >= self.end_offset:
+            self._active.synced = self._active.size
         self.topic_config = topic_config
 
     @property
@@ -348,8 +350,7 @@ class PartitionLog:
             raise self._unreadable(error) from error
 
     def _row(self) -> Peaks:
-        if self._peaks is None:
-            self._peaks = Peaks()
+        self._peaks = self._peaks or Peaks()
         return self._peaks
 
     # -- roll, cut, forget -----------------------------------------------------------------------------------------
@@ -568,11 +569,13 @@ class PartitionLog:
         """
         disk = self.place.disk
         file: File | None = segment.open_file
+        size = segment.size
         try:
             if file is not None:
                 file.fsync()
             else:
                 disk.fsync(segment.path)
+            segment.synced = size
             if following is not None:
                 segment.sync_beside(following)
                 segment.durable = True

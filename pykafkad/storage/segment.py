@@ -108,6 +108,7 @@ class Segment:
         "place",
         "since_index",
         "size",
+        "synced",
         "used",
     )
 
@@ -120,6 +121,8 @@ class Segment:
         self.created_ms = now
         self.durable = False
         """Closed, and everything about it is synced."""
+        self.synced = 0
+        """Bytes from the start that were synced since it was opened, at least."""
         self.allocated = False
         """Room was reserved: the file is longer than what was written."""
         self.first_timestamp = -1 if new else UNREAD
@@ -332,6 +335,7 @@ class Segment:
         self._own()
         self.file.truncate(size)
         self.size = size
+        self.synced = min(self.synced, size)
         self.allocated = False
         self.last_base = self.mark_offset = -1
 

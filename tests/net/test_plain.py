@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from pykafkad.net import plain
-from pykafkad.net.sending import READ_BELOW
+from pykafkad.net.listener import STEP_SECONDS
+from pykafkad.net.sending import READ_BELOW, SLOW_STEP, Slice
 from tests.kit.net import Harness, ended, framed, received
 
 
@@ -318,6 +319,30 @@ def test_a_cold_slice_is_warmed_by_a_thread_and_the_loop_goes_on(
     assert net.counted("kafka_network_socketserver_cold_reads_total") == 1
     assert not connection.closed
     cold.file.close()
+
+
+def test_old_data_leave_in_steps_while_others_ask(net: Harness) -> None:
+
+    old = FileOf(b"o" * 4 * SLOW_STEP)
+    sender, ours = net.server.sender, socket.socketpair()
+    for end in ours:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * SLOW_STEP)
+    out: list[Any] = [old]
+    step = sender.send(ours[0], out, slow=True)
+    assert isinstance(step, Slice) and step.warm
+    assert len(step) == 3 * SLOW_STEP
+    for end in ours:
+        end.close()
+    old.file.close()
+
+
+def test_steps_of_old_data_are_spread_while_somebody_else_is_served(net: Harness) -> None:
+    server = net.server
+    now = server.monotonic() + 10
+    server.monotonic = lambda: now
+    assert [server.pause() for _ in range(3)] == [0.0] * 3, "nobody asked lately"
+    server.lively = now
+    assert [round(server.pause() / STEP_SECONDS) for _ in range(4)] == [0, 1, 2, 3]
 
 
 def test_a_client_that_leaves_during_a_transfer_releases_the_file(net: Harness) -> None:
