@@ -95,6 +95,8 @@ def _table() -> dict[str, Declared]:
         "kafka_server_replicamanager_underminisrpartitioncount": "Partitions below min.insync.replicas",
         "kafka_server_replicamanager_atminisrpartitioncount": "Partitions at min.insync.replicas",
         "kafka_server_replicamanager_offlinereplicacount": "Replicas on failed log directories",
+        "kafka_server_replicamanager_partitionswithlatetransactionscount": "Partitions led here with a transaction"
+        " that nobody is going to end: open and silent for longer than any may be",
         "kafka_server_replicamanager_produceridcount": "Producer ids remembered",
         "kafka_controller_kafkacontroller_activecontrollercount": "1 on the broker that holds the controller's lease",
         "kafka_controller_kafkacontroller_activebrokercount": "Brokers alive",

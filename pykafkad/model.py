@@ -44,3 +44,12 @@ class ProducerEntry(NamedTuple):
     timestamp: int
     coordinator_epoch: int = -1
     current_txn_first_offset: int = -1
+
+
+class Aborted(NamedTuple):
+    """A transaction that was aborted on one partition: a row of Kafka's ``.txnindex`` file."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int  # that of the marker
+    last_stable_offset: int  # as it will be when the marker is committed: readers needn't look further than that

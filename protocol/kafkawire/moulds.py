@@ -40,7 +40,10 @@ _MARK = (0x1122334455667788, 0x2233445566778899, 0x33445566778899AA)
 class Mould:
     """One client's requests to one partition, all but what changes from one to the next."""
 
-    __slots__ = ("_answer", "_at", "_flexible", "acks", "client_id", "index", "prefix", "topic", "topic_id", "version")
+    __slots__ = (
+        "_answer", "_at", "_flexible", "acks", "client_id", "index", "prefix", "topic", "topic_id", "transactional_id",
+        "version",
+    )  # fmt: skip
 
     def __init__(self, prefix: bytes, version: int, client_id: str, request: produce.Request) -> None:
         topic = request.topic_data[0]
@@ -48,6 +51,7 @@ class Mould:
         self.version = version
         self.client_id = client_id
         self.acks = request.acks
+        self.transactional_id = request.transactional_id
         self.topic = topic.name
         self.topic_id = topic.topic_id
         self.index = topic.partition_data[0].index
@@ -102,7 +106,7 @@ class Mould:
 
 def mould_of(frame: memoryview, version: int, client_id: str, request: produce.Request) -> Mould | None:
     """The mould of a request that was decoded from ``frame`` (without its size); None if it has another shape."""
-    if version < SINCE or not request.acks or request.transactional_id is not None or len(request.topic_data) != 1:
+    if version < SINCE or not request.acks or len(request.topic_data) != 1:
         return None
     partitions = request.topic_data[0].partition_data
     if len(partitions) != 1 or partitions[0].records is None:

@@ -71,6 +71,8 @@ SERVED: dict[str, tuple[int, int] | None] = {
     "add_partitions_to_txn": None,
     "add_offsets_to_txn": None,
     "end_txn": None,
+    "write_txn_markers": None,
+    "txn_offset_commit": None,
     "describe_transactions": None,
     "list_transactions": None,
     "add_raft_voter": None,

@@ -24,6 +24,7 @@ from pykafkad.state.fetch_sessions import Key, Resolved, Wanted
 from pykafkad.storage.cold import Cold
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Iterable
 
     from pykafkad.runtime.partition import Partition
@@ -41,6 +42,7 @@ _NO_ISOLATION = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "no such isolation level
 _MOVED = frozenset({ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.FENCED_LEADER_EPOCH})
 
 Data = fetch.PartitionData
+Aborted = fetch.AbortedTransaction
 NO_RECORDS: Any = _NO_SLICE
 
 
@@ -75,7 +77,7 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fet
     wait_ms = request.max_wait_ms
     if wait_ms <= 0 or job.urgent or job.size >= job.min_bytes or not job.partitions:
         return job.respond()
-    return Poll(job.partitions, job.min_bytes - job.size, wait_ms, job.answer).future
+    return job.poll(wait_ms)
 
 
 def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted]) -> fetch.Response:
@@ -165,8 +167,12 @@ class _Fetch:
                 break
         if wait_ms <= 0 or self.urgent or self.size >= self.min_bytes or not self.partitions:
             return self.respond()
-        answer: fetch.Response = await Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer).future
+        answer: fetch.Response = await self.poll(wait_ms)
         return answer
+
+    def poll(self, wait_ms: int) -> asyncio.Future[Any]:
+        committed = self.committed and self.replica < 0
+        return Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer, committed).future
 
     def again(self, *, wait: bool) -> None:
         self.partitions, self.data, self.strangers, self.size, self.cold = [], [], [], 0, []
@@ -175,7 +181,7 @@ class _Fetch:
     def read(self, wait: bool = False) -> None:
         node, call = self.call.node, self.call
         get, names, by_id = node.partitions.get, node.image.topic_names if self.by_id else {}, self.by_id
-        replica, committed, replies = self.replica, self.committed, self.data
+        replica, committed, replies = self.replica, self.committed and self.replica < 0, self.data
         room, first, files = self.max_bytes, True, _FILES_PER_ANSWER
         for wanted in self.wanted:
             topic = names.get(wanted.topic_id) if by_id else wanted.topic
@@ -211,20 +217,27 @@ class _Fetch:
                 else:
                     diverging = parting
             records = None
+            aborted: list[Any] | None = [] if committed else None
             if refused is None and diverging is None:
                 budget = wanted.max_bytes
                 try:
                     limit = room if room < budget else budget
                     found = partition.read(offset, limit, until, first, wait) if files else None
+                    piece = None if isinstance(found, Refused) else found
+                    left_out = partition.aborted(offset, piece, wait) if committed and piece is not None else ()
                 except Cold as cold:
                     self.cold.append(cold)
                     continue
-                if found is None:
-                    pass
-                elif isinstance(found, Refused):
+                if isinstance(found, Refused):
                     refused = found
-                else:
+                elif isinstance(left_out, Refused):
+                    refused = left_out
+                elif found is not None:
                     records = found
+                    if left_out:
+                        aborted = [Aborted(producer_id=one[0], first_offset=one[1]) for one in left_out]
+                elif room > 0 and offset < until:
+                    aborted = None  # the first batch is too large: as Kafka does, nothing is said about it
             if refused is not None:
                 cells.failed_fetches.value += 1
                 self.refuse(wanted, topic, refused, known=True)
@@ -236,7 +249,7 @@ class _Fetch:
                 high_watermark=partition.high_watermark,
                 last_stable_offset=partition.last_stable_offset,
                 log_start_offset=partition.log.start_offset,
-                aborted_transactions=[] if committed else None,
+                aborted_transactions=aborted,
                 records=NO_RECORDS,
             )
             if records is not None:

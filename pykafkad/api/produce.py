@@ -5,16 +5,18 @@ v9  flexible.   v10  a wrong leader's refusal names the right one.   v12  transa
 v13  topics by id.
 
 Everything that order depends on has happened when ``handle`` returns; what may remain is the wait for a sync or for
-replicas, during which the connection's next request may begin.
+replicas, during which the connection's next request may begin. One exception: where a transaction's coordinator must be
+asked and doesn't answer at once, the next request waits as well.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from kafkawire.api import produce
+from kafkawire.batches import HEADER_SIZE, unpack
 from kafkawire.errors import ErrorCode
 from kafkawire.headers import response_frame
 from kafkawire.moulds import Mould, mould_of
@@ -22,7 +24,8 @@ from pykafkad.api import handles
 from pykafkad.api.call import Call, CloseConnection, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
-from pykafkad.runtime.partition import NO_TRANSACTIONS
+from pykafkad.runtime.partition import PLAIN, TRANSACTIONAL
+from pykafkad.runtime.vouching import Producer, Unverified, Vouched, vouch
 from pykafkad.state.acceptance import Unreadable
 
 if TYPE_CHECKING:
@@ -53,6 +56,21 @@ _INTERNAL = Refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
 _NO_TOPIC = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
 _NO_TOPIC_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID)
 _NO_RECORDS = Unreadable(ErrorCode.INVALID_RECORD)
+_TWO_PRODUCERS = Refused(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
+_NOTHING: Vouched = {}
+
+BY_ID = 13
+TRANSACTION_ABORTABLE = 11  # the first version whose clients know that answer
+IMPLICIT_ADD = 12
+# Who may hear these is asked to come again in a way that all clients understand.
+_COME_AGAIN = frozenset(
+    {
+        ErrorCode.NETWORK_EXCEPTION,
+        ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+        ErrorCode.COORDINATOR_NOT_AVAILABLE,
+        ErrorCode.NOT_COORDINATOR,
+    }
+)
 
 Response = produce.Response
 PartitionResponse = produce.PartitionProduceResponse
@@ -82,15 +100,20 @@ class _Again:
             or not call.authorise(_WRITE, _TOPIC, name)
         ):
             return None
+        kind = PLAIN
+        if mould.transactional_id is not None:
+            kind = TRANSACTIONAL
+            if not partition.in_progress(batches) or not _may_transact(call, mould.transactional_id):
+                return None
         partition.cells.produces.value += len(batches)
-        results = partition.append_run(batches, mould.acks, call.now, call.version >= 7)
+        results = partition.append_run(batches, mould.acks, call.now, call.version >= 7, kind)
         numbers = [(result[0], result[2], result[3]) for result in results if not isinstance(result, Refused)]
         if len(numbers) == len(results):
             return [mould.answers(correlations, numbers)]
         frames: list[bytes | bytearray] = []
         for correlation, result in zip(correlations, results, strict=True):
             if isinstance(result, Refused):
-                answer = _not_appended(call, partition, result, None)
+                answer = _not_appended(call, partition, result)
                 topic = produce.TopicProduceResponse(
                     name=mould.topic, topic_id=mould.topic_id, partition_responses=[answer]
                 )
@@ -100,12 +123,40 @@ class _Again:
         return frames
 
 
+Answer = produce.Response | asyncio.Future[produce.Response] | None
+
+
 @handles(produce.Request, again=_Again())
-def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.Future[produce.Response] | None:
+def handle(call: Call, request: produce.Request) -> Answer | Coroutine[Any, Any, Any]:
+    if request.transactional_id is None:
+        return _append(call, request, PLAIN, _NOTHING)
+    refused = _refused_whole(call, request)
+    vouched = _vouch(call, request, request.transactional_id) if refused is None else _NOTHING
+    if isinstance(vouched, Refused):
+        return _append(call, request, TRANSACTIONAL, _NOTHING, vouched)
+    if not isinstance(vouched, asyncio.Future):
+        return _append(call, request, TRANSACTIONAL, vouched, refused)
+    for topic in request.topic_data:
+        for asked in topic.partition_data:
+            if asked.records is not None:  # the next read overwrites what it was read into
+                asked.records = bytearray(asked.records)  # type: ignore[call-overload]
+    return _append_later(call, request, vouched)
+
+
+async def _append_later(call: Call, request: produce.Request, vouched: asyncio.Future[Vouched]) -> Any:
+    guards = await vouched
+    call.now = call.node.clock.now_ms()
+    answer = _append(call, request, TRANSACTIONAL, guards)
+    return await answer if isinstance(answer, asyncio.Future) else answer
+
+
+def _append(
+    call: Call, request: produce.Request, kind: int, vouched: Vouched, refuse_all: Refused | None = None
+) -> Answer:
     acks, now, zstd, by_id = request.acks, call.now, call.version >= 7, call.version >= 13
     node = call.node
     get = node.partitions.get
-    refuse_all = _refused_whole(call, request)
+    refuse_all = refuse_all or _refused_whole(call, request)
     responses = []
     waiting: list[tuple[PartitionResponse, Partition, int]] | None = None
     failed = False
@@ -134,8 +185,14 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
                     result = _NO_RECORDS
                 elif partition.internal and call.client_id != _ADMIN_CLIENT:
                     result = _INTERNAL
+                elif vouched:
+                    guard = vouched.get((name, index))
+                    if isinstance(guard, Refused):
+                        result = guard
+                    else:
+                        result = partition.append(records, acks, now, zstd, kind, guard)  # type: ignore[arg-type]
                 else:
-                    result = partition.append(records, acks, now, zstd)  # type: ignore[arg-type]
+                    result = partition.append(records, acks, now, zstd, kind)  # type: ignore[arg-type]
                 if not isinstance(result, Refused):
                     base, last, append_time, start = result
                     answer = PartitionResponse(
@@ -147,7 +204,7 @@ def handle(call: Call, request: produce.Request) -> produce.Response | asyncio.F
                             waiting = []
                         waiting.append((answer, partition, last + 1))
                     continue
-                answers.append(_not_appended(call, partition, result, request.transactional_id))
+                answers.append(_not_appended(call, partition, result))
             else:
                 answers.append(_refusal(call, name, index, partition, -1))
             failed = True
@@ -184,30 +241,74 @@ def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
     """What refuses every partition of a request."""
     if not -1 <= request.acks <= 1:
         return _BAD_ACKS
-    transactional_id = request.transactional_id
-    if transactional_id is not None and not call.authorise(
-        Operation.WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id
-    ):
+    if request.transactional_id is not None and not _may_transact(call, request.transactional_id):
         return _NO_TRANSACTION
     return None
 
 
-def _not_appended(
-    call: Call, partition: Partition, result: Refused, transactional_id: str | None
-) -> PartitionResponse:
+def _may_transact(call: Call, transactional_id: str) -> bool:
+    return call.authorise(_WRITE, ResourceType.TRANSACTIONAL_ID, transactional_id)
+
+
+def _vouch(call: Call, request: produce.Request, transactional_id: str) -> Vouched | asyncio.Future[Vouched] | Refused:
+    """Ask the coordinator about transactional batches that begin something on their partition."""
+    version, node = call.version, call.node
+    batches: list[tuple[Partition, int]] = []
+    producers: set[tuple[int, int]] = set()
+    for topic in request.topic_data:
+        name = topic.name if version < BY_ID else node.image.topic_names.get(topic.topic_id, "")
+        for asked in topic.partition_data:
+            if asked.records is None or len(asked.records) < HEADER_SIZE:
+                continue
+            _, _, _, _, _, attributes, _, _, _, producer_id, epoch, sequence, _ = unpack(asked.records, 0)  # type: ignore[arg-type]
+            if not attributes & TRANSACTIONAL or producer_id < 0:
+                continue
+            producers.add((producer_id, epoch))
+            if call.authorise(_WRITE, _TOPIC, name):
+                partition = node.partitions.get(name, asked.index)
+                if not isinstance(partition, Refused) and not partition.internal:
+                    batches.append((partition, sequence))
+    if len(producers) > 1:
+        return _TWO_PRODUCERS
+    if not batches:
+        return _NOTHING
+    ((producer_id, epoch),) = producers
+    producer = Producer(transactional_id, producer_id, epoch, version >= IMPLICIT_ADD)
+    return vouch(node, producer, batches, call.now, lambda code: _unverified(code, version))
+
+
+def _unverified(code: ErrorCode, version: int) -> Unverified:
+    """What a producer of this version is told where its coordinator said ``code``."""
+    if code is ErrorCode.PRODUCER_FENCED:
+        return Unverified(ErrorCode.INVALID_PRODUCER_EPOCH)
+    if code is ErrorCode.TRANSACTION_ABORTABLE and version < TRANSACTION_ABORTABLE:
+        code = ErrorCode.INVALID_TXN_STATE
+    if code is ErrorCode.INVALID_TXN_STATE:
+        return Unverified(code, "Partition was not added to the transaction")
+    if code in _COME_AGAIN or (code is ErrorCode.CONCURRENT_TRANSACTIONS and version < IMPLICIT_ADD):
+        return Unverified(
+            ErrorCode.NOT_ENOUGH_REPLICAS,
+            f"Unable to verify the partition has been added to the transaction. Underlying error: {code.name}",
+        )
+    return Unverified(code)
+
+
+def _not_appended(call: Call, partition: Partition, result: Refused) -> PartitionResponse:
     partition.cells.failed_produces.value += 1
-    if result is NO_TRANSACTIONS and transactional_id is None:
-        result = _NO_TRANSACTION
-    blind = result.code in _BLIND or isinstance(result, Unreadable)
+    blind = result.code in _BLIND or isinstance(result, Unreadable | Unverified)
     start = -1 if blind else partition.log.start_offset
     return _refusal(call, partition.topic, partition.index, result, start)
 
 
 def _refusal(call: Call, topic: str, index: int, refused: Refused, start: int) -> PartitionResponse:
     answer = PartitionResponse(index=index, error_code=int(refused.code), base_offset=-1, log_start_offset=start)
-    if call.version >= 8 and isinstance(refused, Unreadable) and refused.code == ErrorCode.CORRUPT_MESSAGE:
+    if call.version < 8:
+        pass
+    elif isinstance(refused, Unverified) or (
+        isinstance(refused, Unreadable) and refused.code == ErrorCode.CORRUPT_MESSAGE
+    ):
         answer.error_message = refused.detail or None
-    elif call.version >= 8 and (errors := getattr(refused, "errors", None)):
+    elif errors := getattr(refused, "errors", None):
         answer.error_message = refused.detail
         answer.record_errors = [
             produce.BatchIndexAndErrorMessage(batch_index=at, batch_index_error_message=text) for at, text in errors

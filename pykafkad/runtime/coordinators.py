@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from kafkawire.errors import ErrorCode
 from pykafkad.clock import Clock
 from pykafkad.errors import Refused
 from pykafkad.runtime.refusals import LOADING, MOVED, RECOVERING
@@ -19,6 +20,7 @@ from pykafkad.runtime.refusals import LOADING, MOVED, RECOVERING
 if TYPE_CHECKING:
     from pykafkad.cluster.image import ClusterImage, TopicImage
     from pykafkad.config import Config
+    from pykafkad.runtime.markers import Marker
     from pykafkad.runtime.partition import Partition
     from pykafkad.runtime.partitions import Partitions
     from pykafkad.runtime.shard import Shard
@@ -217,6 +219,21 @@ class Groups(Coordinators["GroupMachine"]):
                 shard.tell(now, shard.machine.forget_topics, gone)
             else:
                 shard.loaded.append(partial(self._forget, gone))
+
+    # ── transactions ──
+
+    def end_transaction(self, index: int, marker: Marker, now: int, done: Callable[[ErrorCode], None]) -> None:
+        """A transaction that committed offsets in this partition of the offsets topic is over; ``done`` as in
+        runtime/markers.py.
+        """
+        shard = self._shards.get(index) or self._open(index)
+        if isinstance(shard, Refused):
+            done(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+            return
+        from pykafkad.runtime.group_shards import GroupShard
+
+        assert isinstance(shard, GroupShard)
+        shard.end_transaction(marker, now, done)
 
     # ── all of them ──
 

@@ -1,11 +1,18 @@
-"""Stand-in until txnlog's lands."""
+"""Writing the end of a transaction into a partition that this broker leads: for WriteTxnMarkers, and for a transaction
+coordinator in the same process.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.errors import ErrorCode
+from pykafkad.errors import Refused
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC
+
+if TYPE_CHECKING:
+    from pykafkad.runtime.node import Node
 
 
 class Marker(NamedTuple):
@@ -13,10 +20,24 @@ class Marker(NamedTuple):
     producer_epoch: int
     commit: bool
     coordinator_epoch: int
-    epoch_bumps: bool
+    epoch_bumps: bool  # transaction version 2
 
 
 def write_marker(
-    node: Any, topic: str, index: int, marker: Marker, now: int, done: Callable[[ErrorCode], None]
+    node: Node, topic: str, index: int, marker: Marker, now: int, done: Callable[[ErrorCode], None]
 ) -> None:
-    done(ErrorCode.NONE)
+    """Call ``done`` exactly once, perhaps at once: with NONE when the marker is committed and, in the offsets topic,
+    groups have taken or dropped what was pending; else with the refusal.
+    """
+    partition = node.partitions.get(topic, index)
+    if isinstance(partition, Refused):
+        done(partition.code)
+        return
+    if topic == OFFSETS_TOPIC:
+        node.groups.end_transaction(index, marker, now, done)
+        return
+    appended = partition.append_marker(*marker[:4], now, marker.epoch_bumps)
+    if isinstance(appended, Refused):
+        done(appended.code)
+    else:
+        partition.committed(appended.last_offset + 1, lambda: done(ErrorCode.NONE), lambda refused: done(refused.code))

@@ -2,11 +2,12 @@
 
 ``append`` is the broker's hottest function. A batch that is as batches usually are passes one chain of comparisons on
 its header, its CRC and its producer's window, is stamped in place and written; everything else goes through
-``_prepare``, which asks ``state/acceptance.py`` in Kafka's order and has ``runtime/rewriting.py`` change the batch if
-the topic wants that. Both ways end in the same few lines.
+``runtime/preparing.py``, which judges in Kafka's order and changes the batch if the topic wants that. Both ways end in
+the same few lines.
 
-Marks: ``high_watermark`` (consumers may read below it), ``last_stable_offset`` (read_committed may), ``durable_end``
-(acks=1 may be answered below it: the log's end, unless ``flush.messages`` makes answers wait for a sync).
+Marks: ``high_watermark`` (consumers may read below it), ``last_stable_offset`` (read_committed may: transactions that
+begin below it are over), ``durable_end`` (acks=1 may be answered below it: the log's end, unless ``flush.messages``
+makes answers wait for a sync).
 
 Invariant: start_offset <= last_stable_offset <= high_watermark <= durable_end <= end_offset, on a leader.
 """
@@ -16,21 +17,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, crc_ok, header_at, stamp, unpack
+from kafkawire.batches import CRC_FROM, HEADER_SIZE, PREFIX_SIZE, BatchHeader, header_at, stamp, unpack
 from kafkawire.checksum import crc32c
 from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events
-from pykafkad.runtime.waits import Line
+from pykafkad.runtime.preparing import prepare
+from pykafkad.runtime.waits import Growers, Line
 from pykafkad.state import acceptance
 from pykafkad.state.replicas import Follower, Leader, Offline, Role
-from pykafkad.state.sequences import Duplicate, Producers
+from pykafkad.state.sequences import Duplicate, Producers, marker_batch
+from pykafkad.storage.spans import distance
 
 if TYPE_CHECKING:
     from pykafkad.cluster.image import PartitionImage
     from pykafkad.config import TopicConfig
-    from pykafkad.metrics import Cell, Metrics
+    from pykafkad.model import Aborted
     from pykafkad.runtime.flusher import Flusher
+    from pykafkad.runtime.topic_cells import TopicCells
+    from pykafkad.state.verification import Guard
     from pykafkad.storage.disk import FileSlice
     from pykafkad.storage.log import PartitionLog
 
@@ -38,15 +43,14 @@ Buffer = bytes | bytearray | memoryview
 
 _new = tuple.__new__
 _LZ4, _ZSTD = 3, 4
+PLAIN, TRANSACTIONAL = 0, acceptance.TRANSACTIONAL
 
 NOT_LEADER = Refused(ErrorCode.NOT_LEADER_OR_FOLLOWER, "this broker does not lead the partition")
 STORAGE_ERROR = Refused(ErrorCode.KAFKA_STORAGE_ERROR, "the log directory could not be written")
-CORRUPT = Refused(ErrorCode.CORRUPT_MESSAGE, "the record batch fails its CRC")
 OUT_OF_RANGE = Refused(ErrorCode.OFFSET_OUT_OF_RANGE, "the offset is not in the log")
 NEGATIVE = Refused(ErrorCode.UNKNOWN_SERVER_ERROR, "a limit below zero")
 FENCED_EPOCH = Refused(ErrorCode.FENCED_LEADER_EPOCH, "the leader epoch asked with is older than ours")
 UNKNOWN_EPOCH = Refused(ErrorCode.UNKNOWN_LEADER_EPOCH, "the leader epoch asked with is newer than ours")
-NO_TRANSACTIONS = Refused(ErrorCode.NOT_ENOUGH_REPLICAS, "the transaction could not be verified with its coordinator")
 
 
 class Appended(NamedTuple):
@@ -56,47 +60,6 @@ class Appended(NamedTuple):
     last_offset: int
     append_time_ms: int  # −1 on a CreateTime topic
     start_offset: int
-
-
-class TopicCells:
-    """The metric cells of a topic, shared by its partitions."""
-
-    __slots__ = (
-        "bytes_in",
-        "bytes_out",
-        "bytes_rejected",
-        "conversions",
-        "failed_fetches",
-        "failed_produces",
-        "fetches",
-        "messages_in",
-        "produces",
-        "wrong_crc",
-        "wrong_key",
-        "wrong_magic",
-        "wrong_sequence",
-    )
-
-    def __init__(self, metrics: Metrics, topic: str) -> None:
-        def cell(name: str) -> Cell:
-            return metrics.counter(f"kafka_server_brokertopicmetrics_{name}_total", topic)
-
-        def total(name: str) -> Cell:
-            return metrics.counter(f"kafka_server_brokertopicmetrics_{name}_total")
-
-        self.messages_in = cell("messagesin")
-        self.bytes_in = cell("bytesin")
-        self.bytes_out = cell("bytesout")
-        self.bytes_rejected = cell("bytesrejected")
-        self.produces = cell("totalproducerequests")
-        self.fetches = cell("totalfetchrequests")
-        self.failed_produces = cell("failedproducerequests")
-        self.failed_fetches = cell("failedfetchrequests")
-        self.conversions = cell("producemessageconversions")
-        self.wrong_key = total("nokeycompactedtopicrecords")
-        self.wrong_magic = total("invalidmagicnumberrecords")
-        self.wrong_crc = total("invalidmessagecrcrecords")
-        self.wrong_sequence = total("invalidoffsetorsequencerecords")
 
 
 class Partition:
@@ -111,11 +74,12 @@ class Partition:
         "_flushed",
         "_flusher",
         "_follows",
+        "_follows_in_transactions",
         "_gated",
         "_growers",
-        "_limits",
         "_plain",
         "_size_max",
+        "_transactional",
         "_unread",
         "cells",
         "durable_end",
@@ -125,6 +89,7 @@ class Partition:
         "last_stable_offset",
         "leader_epoch",
         "leads",
+        "limits",
         "log",
         "producers",
         "role",
@@ -168,10 +133,11 @@ class Partition:
         self._unread = 0
         self._committed = Line()
         self._durable = Line()
-        self._growers: dict[Callable[[int], None], None] = {}
-        self._follows = False
+        self._growers = Growers()
+        self._follows = self._follows_in_transactions = False
         log.on_roll = self._rolled
         self.configure(topic_config)
+        self._stabilise()
 
     def __repr__(self) -> str:
         log = self.log
@@ -187,7 +153,7 @@ class Partition:
         """The topic's settings changed; the next batch feels it."""
         self.topic_config = topic_config
         self.log.topic_config = topic_config
-        limits = self._limits = acceptance.limits_of(topic_config)
+        limits = self.limits = acceptance.limits_of(topic_config)
         self._plain = limits.plain
         self._append_time = limits.append_time
         self._size_max = min(limits.size_max, limits.segment_max)
@@ -235,44 +201,63 @@ class Partition:
         """Nobody will be served here any more: tell all who wait."""
         self._committed.fail(refused)
         self._durable.fail(refused)
-        self._tell(-1)
+        for callback in self.growers():
+            callback(-1)
 
     def _refresh(self) -> None:
-        """Whether the marks simply follow the log's end: the common case, kept apart for speed."""
+        """Whether the marks simply follow the log's end: the common case, kept apart for speed. Where there are
+        transactions, all but the last stable offset do.
+        """
         role = self.role
         self._enough = isinstance(role, Leader) and role.enough
         if isinstance(role, Leader):
             role.high_watermark = max(role.high_watermark, self.high_watermark)
-        self._follows = (
+        follows = (
             isinstance(role, Leader)
             and role.alone
             and self._flush_messages >= acceptance.NEVER
             and self._flush_ms >= acceptance.NEVER
-            and not self.producers.transactional
         )
+        transactional = self._transactional = self.producers.transactional
+        self._follows = follows and not transactional
+        self._follows_in_transactions = follows and transactional
+        if transactional:
+            self._growers.part()
 
     @property
     def answers_at_once(self) -> bool:
         """Whether whoever appends has nothing to wait for, whatever its acks."""
-        return self._follows
+        return self._follows or self._follows_in_transactions
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def append(self, records: Buffer, acks: int, now: int, zstd: bool = True) -> Appended | Refused:
-        """A client's batch enters the log, or is refused. ``records`` is stamped in place where it can be."""
+    def append(
+        self,
+        records: Buffer,
+        acks: int,
+        now: int,
+        zstd: bool = True,
+        kind: int = PLAIN,
+        guard: Guard | None = None,
+    ) -> Appended | Refused:
+        """A client's batch enters the log, or is refused. ``records`` is stamped in place where it can be.
+
+        ``kind``: TRANSACTIONAL in a request that names a transactional id. ``guard``: what ``vouch`` gave out for the
+        first batch of a transaction, which the coordinator knows by now.
+        """
         size = len(records)
-        fields = self._usual(records, size, acks, now, zstd)
+        fields = self._usual(records, size, acks, now, zstd, kind)
         if fields is None:
-            prepared = self._prepare(records, acks, now, zstd)
+            prepared = prepare(self, records, acks, now, zstd, kind)
             if isinstance(prepared, Refused):
                 return prepared
             batch, header = prepared
-            return self._admit(batch, header[1:], header.length, now)
+            return self._admit(batch, header[1:], header.length, now, guard)
         if type(records) is memoryview and not records.readonly:
-            return self._admit(records, fields, size, now)
-        return self._admit(bytearray(records), fields, size, now)
+            return self._admit(records, fields, size, now, guard)
+        return self._admit(bytearray(records), fields, size, now, guard)
 
-    def _usual(self, records: Buffer, size: int, acks: int, now: int, zstd: bool) -> tuple[int, ...] | None:
+    def _usual(self, records: Buffer, size: int, acks: int, now: int, zstd: bool, kind: int) -> tuple[int, ...] | None:
         """The header's fields if this is one batch as batches usually are; None if it needs a closer look."""
         if size < HEADER_SIZE or not self._plain:
             return None
@@ -282,9 +267,9 @@ class Partition:
             length + PREFIX_SIZE == size <= self._size_max
             and base == 0
             and magic == 2
-            and 0 <= attributes <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
+            and 0 <= attributes ^ kind <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
             and count == delta + 1 > 0
-            and newest - now <= self._limits.after_ms
+            and newest - now <= self.limits.after_ms
             and (producer_id < 0 or sequence >= 0)
             and (acks != -1 or self._enough)
             and self.leads
@@ -293,9 +278,11 @@ class Partition:
             return fields
         return None
 
-    def append_run(self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True) -> list[Appended | Refused]:
+    def append_run(
+        self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True, kind: int = PLAIN
+    ) -> list[Appended | Refused]:
         """What ``append`` would do with one after the other, in fewer writes: usual batches that follow each other go
-        together. The views are stamped in place, so they must be writable.
+        together. The views are stamped in place, so they must be writable. Transactional ones must be ``in_progress``.
         """
         results: list[Appended | Refused] = []
         log, epoch = self.log, self.leader_epoch
@@ -304,7 +291,7 @@ class Partition:
         headers: list[BatchHeader] = []
         for records in run:
             size = len(records)
-            fields = self._usual(records, size, acks, now, zstd)
+            fields = self._usual(records, size, acks, now, zstd, kind)
             if fields is not None and size <= room:
                 header: BatchHeader = _new(BatchHeader, (0, base, size, epoch, *fields[3:]))
                 if header[10] < 0 or self._follows_on(headers, header):
@@ -317,7 +304,7 @@ class Partition:
             if headers:
                 results += self._write(batches, headers, now)
                 batches, headers = [], []
-            results.append(self.append(records, acks, now, zstd))
+            results.append(self.append(records, acks, now, zstd, kind))
             base, room = log.end_offset, log.room
         if headers:
             results += self._write(batches, headers, now)
@@ -350,61 +337,16 @@ class Partition:
         self._landed(log.end_offset, size, count)
         return results
 
-    def _prepare(self, records: Buffer, acks: int, now: int, zstd: bool) -> tuple[bytearray, BatchHeader] | Refused:
-        """The same judgment in Kafka's order, for batches that are refused or that need more than a stamp."""
-        limits, cells = self._limits, self.cells
-        header = acceptance.entry(records, zstd=zstd)
-        if isinstance(header, Refused):
-            cells.wrong_magic.value += "magic" in header.detail
-            return header
-        if not self.leads:
-            return NOT_LEADER
-        assert isinstance(self.role, Leader)
-        refused = self.role.may_append(acks) or acceptance.judge_size(header, limits)
-        if refused is not None:
-            if refused.code == ErrorCode.MESSAGE_TOO_LARGE:
-                cells.bytes_rejected.value += header.length
-            return refused
-        if not crc_ok(records, header):
-            cells.wrong_crc.value += 1
-            return CORRUPT
-        refused = acceptance.judge_shape(header)
-        if refused is not None:
-            cells.wrong_sequence.value += 1
-            return refused
-        untimely = acceptance.judge_times(header, limits, now)
-        batch: Buffer = records[: header.length]
-        claims = header.attributes & acceptance.LOG_APPEND_TIME
-        if untimely is not None or claims or not self._plain:
-            from pykafkad.runtime import rewriting  # only topics that ask for it load the codecs
-
-            if untimely is not None or rewriting.needs_look(limits):
-                refused = rewriting.look_into(batch, header, limits, now, f"{self.topic}-{self.index}") or untimely
-                if refused is not None:
-                    cells.wrong_key.value += refused.code == ErrorCode.INVALID_RECORD
-                    return refused
-            if limits.append_time or claims or (limits.codec is not None and limits.codec != attributes_codec(header)):
-                rewritten = rewriting.rewrite(batch, header, limits, now)
-                if isinstance(rewritten, Refused):
-                    return rewritten
-                cells.conversions.value += 1
-                batch, header = rewritten, header_at(rewritten, 0)
-        if header.length > limits.segment_max:
-            return acceptance.too_large_for_segment(header, limits)
-        if header.attributes & acceptance.TRANSACTIONAL:
-            return NO_TRANSACTIONS
-        if not isinstance(batch, bytearray):
-            batch = bytearray(batch)
-        return batch, header
-
-    def _admit(self, batch: bytearray | memoryview, fields: tuple[int, ...], size: int, now: int) -> Appended | Refused:
+    def _admit(
+        self, batch: bytearray | memoryview, fields: tuple[int, ...], size: int, now: int, guard: Guard | None
+    ) -> Appended | Refused:
         """Sequence, stamp, write, marks: the end of every way in. ``fields``: the header as it came."""
         log = self.log
         base = log.end_offset
         header = _new(BatchHeader, (0, base, size, self.leader_epoch, *fields[3:]))
         producer_id = header[10]
         if producer_id >= 0:
-            verdict = self.producers.check(header)
+            verdict = self.producers.check(header, guard)
             if verdict is not None:
                 if isinstance(verdict, Duplicate):
                     return Appended(verdict.base_offset, verdict.last_offset, verdict.timestamp, log.start_offset)
@@ -417,6 +359,8 @@ class Partition:
             return self._storage(failure)
         if producer_id >= 0:
             self.producers.replay(header)
+            if header[6] & TRANSACTIONAL and not self._transactional:
+                self._refresh()
         count = header[13]
         end = base + count
         self._landed(end, size, count)
@@ -431,13 +375,22 @@ class Partition:
             self.high_watermark = self.last_stable_offset = self.durable_end = end
             if self._committed.waiters:
                 self._committed.release(end)
-            if self._growers:
+            if self._growers.any:
+                self._tell(size)
+        elif self._follows_in_transactions:
+            self.high_watermark = self.durable_end = end
+            self._stabilise()
+            if self._committed.waiters:
+                self._committed.release(end)
+            if self._growers.any:
                 self._tell(size)
         else:
             self._grown(end, size)
 
-    def append_own(self, batch: bytes | bytearray, now: int) -> int:
-        """A coordinator's records, one whole batch. Its base offset; StorageFailed if it isn't written."""
+    def append_own(self, batch: bytes | bytearray, now: int, guard: Guard | None = None) -> int | Refused:
+        """A coordinator's records, one whole batch. Its base offset; StorageFailed if it isn't written. Refused are
+        those in a transaction that nobody vouches for.
+        """
         if not self.leads:
             raise StorageFailed(self.log.directory, NOT_LEADER.detail)
         log = self.log
@@ -445,24 +398,80 @@ class Partition:
         own = bytearray(batch)
         stamp(own, 0, base, self.leader_epoch)
         header = header_at(own, 0)
+        if header.producer_id >= 0:
+            refused = self.producers.check_own(header.producer_id, header.producer_epoch, guard)
+            if refused is not None:
+                return refused
         try:
             log.append((own,), (header,), now)
         except StorageFailed as failure:
             self._storage(failure)
             raise
         if header.producer_id >= 0:
-            self.producers.replay(header, own if header.attributes & acceptance.CONTROL else None)
-            if header.attributes & acceptance.TRANSACTIONAL:
+            self.producers.replay(header)
+            if not self._transactional:
                 self._refresh()
         self.cells.messages_in.value += header.count
         self.cells.bytes_in.value += header.length
         self._grown(log.end_offset, header.length)
         return base
 
+    def may_append(self, acks: int) -> Refused | None:
+        """Whether this node may take a batch at all, as things are."""
+        if not isinstance(self.role, Leader) or not self.leads:
+            return NOT_LEADER
+        return self.role.may_append(acks)
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    def vouch(
+        self, producer_id: int, epoch: int, sequence: int, now: int, *, epoch_bumps: bool
+    ) -> Guard | Refused | None:
+        """What to show with a transactional batch after its coordinator was asked about it; None: no need to ask.
+
+        ``epoch_bumps``: the client speaks transaction version 2.
+        """
+        return self.producers.guard(producer_id, sequence, epoch, now, epoch_bumps)
+
+    def in_progress(self, run: Sequence[Buffer]) -> bool:
+        """Whether all these batches belong to transactions that are open here, so that nobody need vouch for them."""
+        for records in run:
+            if len(records) < HEADER_SIZE:
+                return False
+            fields = unpack(records, 0)
+            if not self.producers.ongoing(fields[9], fields[10]):
+                return False
+        return True
+
+    def append_marker(
+        self, producer_id: int, producer_epoch: int, commit: bool, coordinator_epoch: int, now: int, epoch_bumps: bool
+    ) -> Appended | Refused:
+        """A coordinator ends a transaction here, whether or not it wrote anything. ``epoch_bumps``: under transaction
+        version 2, where the marker has a newer epoch than the batches before it.
+        """
+        producers, log = self.producers, self.log
+        refused = self.may_append(-1) or producers.check_marker(
+            producer_id, producer_epoch, coordinator_epoch, epoch_bumps=epoch_bumps
+        )
+        if refused is not None:
+            return refused
+        base = log.end_offset
+        batch = marker_batch(producer_id, producer_epoch, commit, coordinator_epoch, now)
+        stamp(batch, 0, base, self.leader_epoch)
+        header = header_at(batch, 0)
+        try:
+            log.append_marker(batch, header, None if commit else producers.would_abort(producer_id, base), now)
+        except StorageFailed as failure:
+            return self._storage(failure)
+        producers.replay(header, batch)
+        self._landed(base + 1, header.length, 1)
+        return Appended(base, base, now if self._append_time else -1, log.start_offset)
+
     def _storage(self, failure: StorageFailed) -> Refused:
         if not self.storage_failed:
             self.storage_failed = True
-            self._follows = False  # the next append that succeeds looks at everything again
+            # The next append that succeeds looks at everything again.
+            self._follows = self._follows_in_transactions = False
             health = self.log.place.health
             if not health.refusal:  # one line for all the partitions of a full disk
                 health.refusal = failure.reason
@@ -522,9 +531,17 @@ class Partition:
         self._tell(max(size, 1))
 
     def _stabilise(self) -> None:
-        self.producers.committed(self.high_watermark)
+        """Move the last stable offset behind the watermark, as far as transactions let it."""
+        before, mark = self.last_stable_offset, self.high_watermark
+        self.producers.committed(mark)
         unstable = self.producers.first_unstable
-        self.last_stable_offset = self.high_watermark if unstable is None else min(self.high_watermark, unstable)
+        if unstable is not None:
+            mark = min(mark, max(unstable, self.log.start_offset))
+        self.last_stable_offset = mark
+        if mark > before and self._growers.committed:
+            size = distance(self.log.segments, before, mark)
+            for callback in tuple(self._growers.committed):
+                callback(size)
 
     def replica_asks(self, replica: int, epoch: int, offset: int, log_start: int, now: int) -> Refused | None:
         """A follower fetches from ``offset``: it has everything below."""
@@ -553,18 +570,24 @@ class Partition:
         else:
             self._durable.wait(offset, callback, lost)
 
-    def on_grow(self, callback: Callable[[int], None]) -> None:
-        """Call with the number of new bytes whenever there is more to read; −1 if something else must be told."""
-        self._growers[callback] = None
+    def on_grow(self, callback: Callable[[int], None], committed: bool = False) -> None:
+        """Call with the number of new bytes whenever there is more to read; −1 if something else must be told.
+
+        ``committed``: what counts is what read_committed may read. Where there are no transactions that is the same.
+        """
+        if committed and self._transactional:
+            self._growers.committed[callback] = None
+        else:
+            self._growers.any[callback] = committed
 
     def off_grow(self, callback: Callable[[int], None]) -> None:
-        self._growers.pop(callback, None)
+        self._growers.discard(callback)
 
     def growers(self) -> list[Callable[[int], None]]:
-        return list(self._growers)
+        return self._growers.all()
 
     def _tell(self, size: int) -> None:
-        for callback in tuple(self._growers):
+        for callback in tuple(self._growers.any):
             callback(size)
 
     @property
@@ -621,6 +644,13 @@ class Partition:
                 return min(until, damage.first_offset)
         return until
 
+    def aborted(self, offset: int, piece: FileSlice, wait: bool) -> Sequence[Aborted] | Refused:
+        """The transactions whose records read_committed must leave out of what was read from ``offset`` on."""
+        try:
+            return self.log.aborted(offset, piece, wait=wait)
+        except StorageFailed as failure:
+            return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
+
     def diverging(self, last_fetched_epoch: int, offset: int) -> tuple[int, int] | Refused | None:
         """(epoch, end offset) where a reader's log and ours part; None if they agree."""
         log = self.log
@@ -636,16 +666,9 @@ class Partition:
         return self.check_epoch(current_leader_epoch) or self._end_of(epoch)
 
     def _end_of(self, epoch: int) -> tuple[int, int]:
-        """As the log knows it; but our own epoch has begun even if nothing was written under it yet."""
         log, role = self.log, self.role
-        latest = log.epochs.latest
-        if isinstance(role, Leader) and latest < role.epoch and latest <= epoch >= 0:
-            if epoch == role.epoch:
-                return epoch, log.end_offset
-            if epoch > role.epoch:
-                return -1, -1
-            return latest if latest >= 0 else epoch, role.epoch_start
-        return log.epochs.end_of(epoch, log.end_offset)
+        ours = (role.epoch, role.epoch_start) if isinstance(role, Leader) else None
+        return log.epochs.end_under(epoch, log.end_offset, ours)
 
     # -- removing ----------------------------------------------------------------------------------------------------
 
@@ -663,12 +686,9 @@ class Partition:
             self.log.advance_start(offset)
         except StorageFailed as failure:
             return self._storage(failure)
+        self._stabilise()
         return self.log.start_offset
 
     def retain(self, now: int) -> int:
         """Let segments go that retention no longer holds; how many."""
         return 0 if self.log.cleaning else self.log.retain(now, self.high_watermark)
-
-
-def attributes_codec(header: BatchHeader) -> int:
-    return header.attributes & 7

@@ -25,10 +25,11 @@ from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.log_dirs import LogDirs, storage_error
 from pykafkad.runtime.moves import Moves
-from pykafkad.runtime.partition import NOT_LEADER, Partition, TopicCells
+from pykafkad.runtime.partition import NOT_LEADER, Partition
 from pykafkad.runtime.recoveries import Recoveries
 from pykafkad.runtime.refusals import RECOVERING
 from pykafkad.runtime.scrubber import Scrubber
+from pykafkad.runtime.topic_cells import TopicCells
 from pykafkad.state.sequences import Producers
 from pykafkad.storage import settling
 
@@ -187,6 +188,8 @@ class Partitions:
             return False
         self.config = self.config.with_dynamic(default, mine)
         self.dirs.cordoned = self.config.cordoned_log_dirs
+        for partition in self._open.values():
+            partition.producers.guards.demanded = self.config.transaction_partition_verification_enable
         return True
 
     def _configure(self, name: str, config: TopicConfig) -> None:
@@ -272,6 +275,7 @@ class Partitions:
         # A folder tells where a partition is, should another directory be missing some day.
         lazy = is_internal(name) and self.dirs.single
         producers = Producers()
+        producers.guards.demanded = self.config.transaction_partition_verification_enable
         opening = (name, index, topic.id, self._configs[name], producers, self._clock.now_ms())
         try:
             if home.takes_long(name, index, topic.id):
@@ -592,6 +596,10 @@ class Partitions:
         for log_dir in self.dirs.opened:
             log_dir.close(clean=False)
 
+    def _late_transactions(self) -> int:
+        now, timeout_max_ms = self._clock.now_ms(), self.config.transaction_max_timeout_ms
+        return sum(p.leads and p.producers.has_late(now, timeout_max_ms) for p in self._open.values())
+
     # -- metrics -----------------------------------------------------------------------------------------------------
 
     def _declare(self) -> None:
@@ -610,6 +618,7 @@ class Partitions:
             "kafka_server_replicamanager_underminisrpartitioncount",
             lambda: sum(p.leads and not p.enough_replicas for p in opened.values()),
         )
+        gauge("kafka_server_replicamanager_partitionswithlatetransactionscount", self._late_transactions)
         gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed) + len(self.unavailable))
         gauge("kafka_server_replicamanager_produceridcount", lambda: sum(len(p.producers) for p in opened.values()))
         gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(self.dirs.offline))

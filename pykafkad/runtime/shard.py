@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from kafkawire import batches, records
@@ -21,9 +22,10 @@ from pykafkad.clock import Clock
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log
 from pykafkad.runtime.refusals import LOADING, MOVED, TOO_FEW, TOO_LARGE, TOO_LATE
-from pykafkad.state.decisions import Decision, Machine, Reply, Write
+from pykafkad.state.decisions import Decision, Machine, Producer, Reply, Write
 
 if TYPE_CHECKING:
+    from kafkawire.batches import BatchHeader
     from pykafkad.runtime.partition import Partition
 
 M = TypeVar("M", bound=Machine)
@@ -102,10 +104,9 @@ class Shard(Generic[M]):
             return translate(refusal)
         self._ticket = ticket = self._ticket + 1
         try:
-            decision = command(ticket, *args, now=now, **kwargs)
-            written, replies = decision
+            written, replies, producer = command(ticket, *args, now=now, **kwargs)
             if written:
-                failure = self._write(written, now)
+                failure = self._write(written, now, producer)
                 if failure is not None:
                     self._fail(replies, failure)
                     return translate(failure)
@@ -130,7 +131,7 @@ class Shard(Generic[M]):
     def _carry_out(self, now: int, decide: Callable[[], Decision]) -> None:
         try:
             decision = decide()
-            failure = self._write(decision.records, now) if decision.records else None
+            failure = self._write(decision.records, now, decision.producer) if decision.records else None
         except AssertionError as broken:
             self._rebuild(broken)
             return
@@ -142,7 +143,7 @@ class Shard(Generic[M]):
 
     # ── writing ──
 
-    def _write(self, written: Sequence[Write], now: int) -> Refused | None:
+    def _write(self, written: Sequence[Write], now: int, producer: Producer | None = None) -> Refused | None:
         """Append and replay; a refusal if the log didn't take them, and then nothing was replayed."""
         partition = self.partition
         if not partition.leads:
@@ -155,16 +156,25 @@ class Shard(Generic[M]):
         count = len(written)
         if count > 1 and sum(len(key) + len(value or b"") + 32 for key, value in pairs) > limit:
             middle = count // 2
-            return self._write(written[:middle], now) or self._write(written[middle:], now)
-        batch = records.build(pairs, timestamp=now)
+            return self._write(written[:middle], now, producer) or self._write(written[middle:], now, producer)
+        if producer is None:
+            batch = records.build(pairs, timestamp=now)
+            guard, replay = None, self.machine.replay
+        else:
+            producer_id, epoch, guard = producer
+            batch = records.build(
+                pairs, timestamp=now, producer_id=producer_id, producer_epoch=epoch, transactional=True
+            )
+            replay = partial(self._replay_in_transaction, producer_id)
         if len(batch) > limit:
             return TOO_LARGE
         try:
-            base = partition.append_own(batch, now)
+            base = partition.append_own(batch, now, guard)
         except StorageFailed:
             return MOVED
+        if isinstance(base, Refused):
+            return base
         self.end = base + count
-        replay = self.machine.replay
         for key, value, _ in written:
             replay(key, value)
         if self._on_change is not None:
@@ -298,39 +308,57 @@ class Shard(Generic[M]):
     def _replay(self, buffer: bytes, offset: int) -> int:
         """Replay the whole batches in a piece of the log; the offset to go on from.
 
-        The topic is compacted: a key's last value says all, so earlier ones in the same piece aren't even decoded.
+        The topic is compacted: a key's last value says all, so earlier ones in the same piece aren't even decoded. Not
+        so in transactions, which may be aborted.
         """
         view, position, begun = memoryview(buffer), 0, offset
-        last: dict[bytes, bytes | None] = {}
+        # Tombstones are kept apart: they say something about what is pending, too.
+        last: dict[tuple[bytes, bool], bytes | None] = {}
         while position + batches.HEADER_SIZE <= len(view):
             header = batches.header_at(view, position)
             following = position + header.length
             if following > len(view):
                 break
             if header.next_offset > offset:
+                batch = view[position:following]
                 if not batches.crc_ok(view, header):
                     raise WireError(f"the batch at offset {header.base_offset} fails its CRC")
-                if not header.is_control:
-                    for record in records.iterate(view[position:following]):
+                if header.is_transactional:
+                    self._replay_last(last)
+                    self._replay_transactional(header, batch, offset)
+                elif not header.is_control:
+                    for record in records.iterate(batch):
                         if record.offset >= offset and record.key is not None:
-                            last.pop(record.key, None)
-                            last[record.key] = record.value
+                            place = record.key, record.value is None
+                            last.pop(place, None)
+                            last[place] = record.value
                 offset = header.next_offset
             position = following
         if offset == begun:
             raise WireError(f"no whole batch at offset {offset}")
-        for key, value in last.items():
-            self._replay_one(key, value)
+        self._replay_last(last)
         return offset
 
-    def _replay_one(self, key: bytes, value: bytes | None) -> None:
+    def _replay_last(self, last: dict[tuple[bytes, bool], bytes | None]) -> None:
+        for (key, _), value in last.items():
+            decoded = self._decode(key, value)
+            if decoded is not None:
+                self.machine.replay(*decoded)
+        last.clear()
+
+    def _decode(self, key: bytes, value: bytes | None) -> tuple[Any, Any] | None:
         try:
-            what, content = self._codec.read(key, value)
+            return self._codec.read(key, value)
         except WireError as unknown:
             # A record of a newer broker's making: it means nothing to this one, and must not stop the rest.
             log.warning("coordinator skips a record", partition=str(self.partition), reason=str(unknown))
-            return
-        self.machine.replay(what, content)
+            return None
+
+    def _replay_transactional(self, header: BatchHeader, batch: memoryview, offset: int) -> None:
+        """A batch in a transaction, or its marker. Only machines that write in transactions know what to do with it."""
+
+    def _replay_in_transaction(self, producer_id: int, key: Any, value: Any) -> None:
+        raise AssertionError("this machine writes nothing in transactions")
 
     def _rebuild(self, broken: AssertionError) -> None:
         log.error("coordinator broke an invariant and is rebuilt", partition=str(self.partition), exc_info=broken)

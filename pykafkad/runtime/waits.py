@@ -77,12 +77,44 @@ class Line:
                 waiter.lost(refused)
 
 
+class Growers:
+    """Who wants to be called when there is more of a partition to read: some only for what read_committed may read,
+    which is the same until the partition sees its first transaction.
+    """
+
+    __slots__ = ("any", "committed")
+
+    def __init__(self) -> None:
+        self.any: dict[Callable[[int], None], bool] = {}  # with whether only what is stable counts
+        self.committed: dict[Callable[[int], None], None] = {}  # … and those, once that makes a difference
+
+    def part(self) -> None:
+        """The partition has transactions now."""
+        for callback in [callback for callback, committed in self.any.items() if committed]:
+            del self.any[callback]
+            self.committed[callback] = None
+
+    def discard(self, callback: Callable[[int], None]) -> None:
+        self.any.pop(callback, None)
+        self.committed.pop(callback, None)
+
+    def all(self) -> list[Callable[[int], None]]:
+        return [*self.any, *self.committed]
+
+
 class Poll:
     """One long poll. ``future`` gets what ``finish`` returns, exactly once."""
 
     __slots__ = ("_finish", "_grew", "_loop", "_missing", "_partitions", "_timer", "_woken", "future")
 
-    def __init__(self, partitions: Sequence[Partition], missing: int, wait_ms: int, finish: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        partitions: Sequence[Partition],
+        missing: int,
+        wait_ms: int,
+        finish: Callable[[], Any],
+        committed: bool = False,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._partitions = partitions
@@ -93,7 +125,7 @@ class Poll:
         self.future: asyncio.Future[Any] = loop.create_future()
         self._timer = loop.call_later(wait_ms / 1000, self._complete)
         for partition in partitions:
-            partition.on_grow(self._grew)
+            partition.on_grow(self._grew, committed)
         self.future.add_done_callback(self._leave)
 
     def grew(self, size: int) -> None:

@@ -26,9 +26,18 @@ class Reply(NamedTuple):
     body: Any
 
 
+class Producer(NamedTuple):
+    """Whose transaction records are to be written in; ``guard`` is for the log, and nothing to the machine."""
+
+    producer_id: int
+    epoch: int
+    guard: Any = None
+
+
 class Decision(NamedTuple):
     records: tuple[Write, ...] = ()
     replies: tuple[Reply, ...] = ()
+    producer: Producer | None = None
 
 
 NOTHING = Decision()

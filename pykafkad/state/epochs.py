@@ -69,6 +69,17 @@ class Epochs:
             return epoch, self._starts[0]
         return self._epochs[above - 1], self._starts[above]
 
+    def end_under(self, epoch: int, log_end: int, ours: tuple[int, int] | None) -> tuple[int, int]:
+        """The same as a leader says it, whose own epoch (with its start) has begun even if nothing was written yet."""
+        latest = self.latest
+        if ours is not None and latest < ours[0] and latest <= epoch >= 0:
+            if epoch == ours[0]:
+                return epoch, log_end
+            if epoch > ours[0]:
+                return NO_EPOCH, NO_OFFSET
+            return latest if latest >= 0 else epoch, ours[1]
+        return self.end_of(epoch, log_end)
+
     def epoch_at(self, offset: int) -> int:
         """The epoch that wrote ``offset``; -1 when it lies before everything known."""
         index = bisect_right(self._starts, offset)

@@ -5,6 +5,9 @@ a batch that is among them is a retry and is answered as the first time; a batch
 everything else is out of order. ``check`` looks, ``replay`` is the only method that changes what must survive: it is
 called for each batch after it is in the log, and for each batch that recovery reads.
 
+A transaction is open on the partition from its first batch to its marker, and unstable until the high watermark has
+passed the marker too; read_committed may not pass the first batch that is unstable.
+
 Invariants (docs/invariants.md): a window holds at most five batches, of one epoch, in sequence; a producer is in
 ``_open`` exactly while its transaction has no marker.
 """
@@ -16,9 +19,10 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from kafkawire.errors import ErrorCode
-from kafkawire.records import iterate
+from kafkawire.records import build, iterate
 from pykafkad.errors import Refused
-from pykafkad.model import ProducerEntry
+from pykafkad.model import Aborted, ProducerEntry
+from pykafkad.state.verification import Guard, Guards
 
 if TYPE_CHECKING:
     from kafkawire.batches import BatchHeader
@@ -28,10 +32,16 @@ SEQUENCE_MAX = 2147483647
 NO_EPOCH = -1
 NO_SEQUENCE = -1
 NOTHING_OPEN = -1
+EPOCH_MAX = 32767
+ABORT, COMMIT = 0, 1
+LATE_AFTER_MS = 5 * 60 * 1000  # past the longest timeout a transaction may have: then nobody is going to end it
 _MARKER_KEY = Struct(">hh")
 _MARKER_VALUE = Struct(">hi")
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
+
+
+NOT_BEGUN = Refused(ErrorCode.INVALID_TXN_STATE, "Record was not part of an ongoing transaction")
 
 
 class Duplicate(NamedTuple):
@@ -64,9 +74,10 @@ class _Producer:
 class Producers:
     """All producers that a partition knows."""
 
-    __slots__ = ("_ended", "_open", "_producers", "transactional")
+    __slots__ = ("_ended", "_open", "_producers", "guards", "transactional")
 
     def __init__(self) -> None:
+        self.guards = Guards()
         self._producers: dict[int, _Producer] = {}
         self._open: dict[int, int] = {}  # first offset of an open transaction -> producer id, ascending
         self._ended: dict[int, int] = {}  # first offset of a finished one -> offset of its marker, until committed
@@ -77,9 +88,17 @@ class Producers:
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def check(self, header: BatchHeader) -> Duplicate | Refused | None:
-        """Whether a client's batch may be appended: None is yes."""
+    def check(self, header: BatchHeader, guard: Guard | None = None) -> Duplicate | Refused | None:
+        """Whether a client's batch may be appended: None is yes. ``guard``: what vouches for the first batch of a
+        transaction.
+        """
         producer = self._producers.get(header.producer_id)
+        if header.attributes & TRANSACTIONAL and (
+            producer is None or producer.txn_first_offset == NOTHING_OPEN or producer.epoch != header.producer_epoch
+        ):
+            verdict = self._may_begin(producer, header, guard)
+            if verdict is not None:
+                return verdict
         if producer is None:
             return None
         epoch, first = header.producer_epoch, header.base_sequence
@@ -93,10 +112,7 @@ class Producers:
                     f"producer {header.producer_id}: sequence {first} after {last}",
                 )
         elif epoch < producer.epoch:
-            return Refused(
-                ErrorCode.INVALID_PRODUCER_EPOCH,
-                f"producer {header.producer_id}: epoch {epoch} is older than {producer.epoch}",
-            )
+            return _stale_epoch(header.producer_id, epoch, producer.epoch)
         elif first != 0 and producer.epoch != NO_EPOCH:
             return Refused(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
@@ -107,6 +123,47 @@ class Producers:
                 ErrorCode.INVALID_TXN_STATE, f"producer {header.producer_id} has a transaction open on this partition"
             )
         return None
+
+    def _may_begin(
+        self, producer: _Producer | None, header: BatchHeader, guard: Guard | None
+    ) -> Duplicate | Refused | None:
+        """A batch that would open a transaction; a retry of one that did is none, even when its transaction is over."""
+        producer_id, epoch, first = header.producer_id, header.producer_epoch, header.base_sequence
+        if producer is not None and epoch == producer.epoch:
+            retry = self._duplicate(producer.window, first, _last_sequence(first, header.last_offset_delta))
+            if retry is not None:
+                return retry
+        if self.guards.missing(producer_id, guard):
+            return NOT_BEGUN
+        if producer is not None and epoch < producer.epoch:
+            return _stale_epoch(producer_id, epoch, producer.epoch)
+        given = self.guards.of(producer_id)
+        return given.check_sequence(producer_id, first) if given is not None else None
+
+    def check_own(self, producer_id: int, epoch: int, guard: Guard | None) -> Refused | None:
+        """Whether a coordinator's records may be appended in a transaction: they have no sequences."""
+        producer = self._producers.get(producer_id)
+        if not self.ongoing(producer_id, epoch) and self.guards.missing(producer_id, guard):
+            return NOT_BEGUN
+        if producer is not None and epoch < producer.epoch:
+            return _stale_epoch(producer_id, epoch, producer.epoch)
+        return None
+
+    def ongoing(self, producer_id: int, epoch: int) -> bool:
+        """Whether a transaction of this producer is open here, so that its next batch needs nobody's word."""
+        producer = self._producers.get(producer_id)
+        return producer is not None and producer.txn_first_offset != NOTHING_OPEN and producer.epoch == epoch
+
+    def guard(self, producer_id: int, sequence: int, epoch: int, now: int, epoch_bumps: bool) -> Guard | Refused | None:
+        """Before the coordinator is asked about a producer's batch: what to show when it is appended. None: the
+        transaction is open, there is nothing to ask.
+        """
+        producer = self._producers.get(producer_id)
+        if producer is not None and epoch < producer.epoch:
+            return _stale_epoch(producer_id, epoch, producer.epoch)
+        if self.ongoing(producer_id, epoch):
+            return None
+        return self.guards.give(producer_id, sequence, epoch, now, epoch_bumps)
 
     @staticmethod
     def _duplicate(window: list[_Batch], first: int, last: int) -> Duplicate | None:
@@ -124,7 +181,7 @@ class Producers:
             return None
         known = producer.epoch
         if epoch_bumps:
-            retry = epoch == known and (producer.txn_first_offset == NOTHING_OPEN or epoch == 32767)
+            retry = epoch == known and (producer.txn_first_offset == NOTHING_OPEN or epoch == EPOCH_MAX)
             stale = epoch <= known and not retry
         else:
             stale = epoch < known
@@ -137,12 +194,35 @@ class Producers:
             )
         return None
 
+    def would_abort(self, producer_id: int, marker_offset: int) -> Aborted | None:
+        """What an abort marker at that offset will end: None if the producer has nothing open here."""
+        producer = self._producers.get(producer_id)
+        if producer is None or producer.txn_first_offset == NOTHING_OPEN:
+            return None
+        first = producer.txn_first_offset
+        stable = next((other for other in self._open if other != first), marker_offset + 1)
+        return Aborted(producer_id, first, marker_offset, stable)
+
     @property
     def first_unstable(self) -> int | None:
         """The lowest offset that read_committed may not pass, whatever the high watermark; None: no such offset."""
-        if not self._open and not self._ended:
-            return None
-        return min(min(self._open, default=SEQUENCE_MAX << 32), min(self._ended, default=SEQUENCE_MAX << 32))
+        first = next(iter(self._open), None)
+        if not self._ended:
+            return first
+        ended = min(self._ended)
+        return ended if first is None else min(first, ended)
+
+    @property
+    def open_transactions(self) -> int:
+        return len(self._open)
+
+    def has_late(self, now: int, timeout_max_ms: int) -> bool:
+        """Whether the oldest open transaction was silent for longer than any coordinator would have let it live."""
+        producer_id = next(iter(self._open.values()), None)
+        if producer_id is None:
+            return False
+        timestamp = self._producers[producer_id].timestamp
+        return timestamp > 0 and now - timestamp > timeout_max_ms + LATE_AFTER_MS
 
     def snapshot(self) -> list[ProducerEntry]:
         """What a ``.snapshot`` file keeps."""
@@ -170,6 +250,7 @@ class Producers:
         self._producers.clear()
         self._open.clear()
         self._ended.clear()
+        opened: dict[int, int] = {}
         for entry in entries:
             producer = self._producers[entry.producer_id] = _Producer()
             producer.epoch = entry.epoch
@@ -183,20 +264,21 @@ class Producers:
                 )
             if entry.current_txn_first_offset != NOTHING_OPEN:
                 self.transactional = True
-                self._open[entry.current_txn_first_offset] = entry.producer_id
+                opened[entry.current_txn_first_offset] = entry.producer_id
+        self._open.update(sorted(opened.items()))
 
-    def replay(self, header: BatchHeader, control: bytes | bytearray | memoryview | None = None) -> None:
-        """A batch is in the log; ``control`` is the whole batch if it is a control batch."""
+    def replay(self, header: BatchHeader, control: bytes | bytearray | memoryview | None = None) -> Aborted | None:
+        """A batch is in the log; ``control`` is the whole batch if it is a control batch. Returns the transaction that
+        the batch aborted, for the index.
+        """
         producer_id = header.producer_id
         if producer_id < 0:
-            return
+            return None
         producer = self._producers.get(producer_id)
         if producer is None:
             producer = self._producers[producer_id] = _Producer()
         if header.attributes & CONTROL:
-            if control is not None:
-                self._ended_by(producer, header, control)
-            return
+            return None if control is None else self._ended_by(producer, header, control)
         window = producer.window
         if header.producer_epoch != producer.epoch:
             producer.epoch = header.producer_epoch
@@ -209,27 +291,35 @@ class Producers:
             last -= SEQUENCE_MAX + 1
         producer.timestamp = timestamp = header.max_timestamp
         window.append(_Batch(first, last, header.base_offset + delta, delta, timestamp))
-        if header.attributes & TRANSACTIONAL and producer.txn_first_offset == NOTHING_OPEN:
-            producer.txn_first_offset = header.base_offset
-            self.transactional = True
-            self._open[header.base_offset] = producer_id
+        if header.attributes & TRANSACTIONAL:
+            self.guards.begun(producer_id)
+            if producer.txn_first_offset == NOTHING_OPEN:
+                producer.txn_first_offset = header.base_offset
+                self.transactional = True
+                self._open[header.base_offset] = producer_id
+        return None
 
-    def _ended_by(self, producer: _Producer, header: BatchHeader, control: bytes | bytearray | memoryview) -> None:
+    def _ended_by(
+        self, producer: _Producer, header: BatchHeader, control: bytes | bytearray | memoryview
+    ) -> Aborted | None:
         """A commit or abort marker: the transaction is over; under a new epoch (KIP-890) sequences begin anew."""
-        marker = next(iter(iterate(control)), None)
-        if marker is None or marker.key is None or marker.value is None or len(marker.key) < _MARKER_KEY.size:
-            return
-        if _MARKER_KEY.unpack_from(marker.key)[1] not in (0, 1) or len(marker.value) < _MARKER_VALUE.size:
-            return
-        producer.coordinator_epoch = _MARKER_VALUE.unpack_from(marker.value)[1]
+        marker = read_marker(control)
+        if marker is None:
+            return None
+        producer_id, first = header.producer_id, producer.txn_first_offset
+        self.guards.ended(producer_id, header.producer_epoch)
+        producer.coordinator_epoch = marker.coordinator_epoch
         if header.producer_epoch != producer.epoch:
             producer.epoch = header.producer_epoch
             producer.window.clear()
         producer.timestamp = header.max_timestamp
-        if producer.txn_first_offset != NOTHING_OPEN:
-            self._open.pop(producer.txn_first_offset, None)
-            self._ended[producer.txn_first_offset] = header.base_offset
-            producer.txn_first_offset = NOTHING_OPEN
+        if first == NOTHING_OPEN:
+            return None
+        aborted = self.would_abort(producer_id, header.base_offset) if not marker.commit else None
+        producer.txn_first_offset = NOTHING_OPEN
+        self._open.pop(first, None)
+        self._ended[first] = header.base_offset
+        return aborted
 
     def committed(self, high_watermark: int) -> None:
         """The watermark moved: transactions whose markers lie below it are stable."""
@@ -245,7 +335,43 @@ class Producers:
         ]
         for producer_id in silent:
             del self._producers[producer_id]
+        self.guards.expire(now, after_ms)
         return len(silent)
+
+
+class Ending(NamedTuple):
+    """What a marker says."""
+
+    commit: bool
+    coordinator_epoch: int
+
+
+def read_marker(batch: bytes | bytearray | memoryview) -> Ending | None:
+    """None: a control batch of another kind, or one whose marker compaction has taken."""
+    record = next(iter(iterate(batch)), None)
+    if record is None or len(record.key or b"") < _MARKER_KEY.size or len(record.value or b"") < _MARKER_VALUE.size:
+        return None
+    kind = _MARKER_KEY.unpack_from(record.key or b"")[1]
+    if kind not in (ABORT, COMMIT):
+        return None
+    return Ending(kind == COMMIT, _MARKER_VALUE.unpack_from(record.value or b"")[1])
+
+
+def marker_batch(producer_id: int, epoch: int, commit: bool, coordinator_epoch: int, now: int) -> bytearray:
+    """The control batch that ends a transaction."""
+    kind = COMMIT if commit else ABORT
+    return build(
+        [(_MARKER_KEY.pack(0, kind), _MARKER_VALUE.pack(0, coordinator_epoch))],
+        timestamp=now,
+        producer_id=producer_id,
+        producer_epoch=epoch,
+        transactional=True,
+        control=True,
+    )
+
+
+def _stale_epoch(producer_id: int, epoch: int, known: int) -> Refused:
+    return Refused(ErrorCode.INVALID_PRODUCER_EPOCH, f"producer {producer_id}: epoch {epoch} is older than {known}")
 
 
 def _last_sequence(first: int, delta: int) -> int:

@@ -73,6 +73,14 @@ class OffsetIndex:
         self.found_offset = self.base + (entry >> _POSITION_BITS)
         return entry & _POSITION_MASK
 
+    def ceiling(self, position: int, wait: bool = True) -> int | None:
+        """The offset of the first indexed batch that begins at ``position`` or behind."""
+        entries = self._tail
+        if self._saved and not (entries and entries[0] & _POSITION_MASK < position):
+            entries = self._load(wait) + entries
+        index = bisect_left(entries, position, key=_position)
+        return self.base + (entries[index] >> _POSITION_BITS) if index < len(entries) else None
+
     def last(self) -> tuple[int, int] | None:
         if self._tail:
             entry = self._tail[-1]
@@ -151,6 +159,10 @@ class OffsetIndex:
         self.pool.dismiss(self)
         if self.disk.exists(self.path):
             self.disk.open(self.path).truncate(saved * OFFSET_ENTRY.size)
+
+
+def _position(entry: int) -> int:
+    return entry & _POSITION_MASK
 
 
 def _time_entry(data: Buffer, index: int) -> tuple[int, int]:
@@ -270,15 +282,3 @@ class TimeIndex:
         self._last = None
         if self.disk.exists(self.path):
             self.disk.open(self.path).truncate(saved * TIME_ENTRY.size)
-
-
-def truncate_transactions(disk: Disk, path: str, offset: int) -> None:
-    """Forget the aborted transactions of a ``.txnindex`` that reach to ``offset`` or beyond."""
-    if disk.exists(path):
-        file = disk.open(path)
-        data = file.pread(file.size, 0)
-        keep = 0
-        while keep + TXN_ENTRY.size <= len(data) and TXN_ENTRY.unpack_from(data, keep)[3] < offset:
-            keep += TXN_ENTRY.size
-        if keep < len(data):
-            file.truncate(keep)

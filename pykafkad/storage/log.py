@@ -14,24 +14,25 @@ import threading
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from kafkawire.batches import BatchHeader
 from kafkawire.errors import WireError
 from pykafkad.errors import StorageFailed
+from pykafkad.model import Aborted
 from pykafkad.state.epochs import Epochs
-from pykafkad.storage import names
+from pykafkad.storage import names, spans
 from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadata
 from pykafkad.storage.disk import Buffer, File, FileSlice
 from pykafkad.storage.health import BROKEN
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.leaving import Leaving
 from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
-from pykafkad.storage.retention import Candidate, expired
+from pykafkad.storage.retention import expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import encode
 from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
+from pykafkad.storage.transactions import overlapping
 
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pykafkad.storage.swap import Swap
     from pykafkad.storage.verify import Damage
 
-_BASE = attrgetter("base_offset")
 _FOREVER = 1 << 62
 _NO_APPEND_YET = -2  # in place of the epoch of the last append: sends the first one through the slow path
 MARKING = threading.Lock()  # held for two assignments only, so one for all logs
@@ -47,6 +47,7 @@ MARKING = threading.Lock()  # held for two assignments only, so one for all logs
 
 class PartitionLog:
     __slots__ = (
+        "_aborts",
         "_active",
         "_closed",
         "_config",
@@ -107,14 +108,14 @@ class PartitionLog:
         self._segments = loaded.segments
         self._active = loaded.segments[-1]
         self._leaving = Leaving()
-        self._truncations = 0
+        self._truncations, self._closed = 0, False
         self.cleaned_offset: int | None = None
         """Compaction has been here: dirty is what lies at or behind it."""
         self.cleaning = False
         """A cleaner reads closed segments, so nobody may take any away."""
-        self._closed = False
         self.damage: tuple[Damage, ...] = ()
         """Stretches that are known to be damaged, by offset: whoever reads should not get them."""
+        self._aborts = any(segment.transactions for segment in loaded.segments)  # some transaction was aborted here
         self._unmade = unmade
         self._settled = loaded.end_offset if loaded.settled else -1
         """Everything below is synced, with its indexes and its producers' snapshot; -1: no such offset is known."""
@@ -214,6 +215,19 @@ class PartitionLog:
             raise self._failed("append", error) from error
         self.end_offset = last.base_offset + last.last_offset_delta + 1
 
+    def append_marker(self, marker: Buffer, header: BatchHeader, aborted: Aborted | None, now: int) -> None:
+        """A transaction's end; ``aborted``, what read_committed must leave out because of it, is indexed before."""
+        try:
+            if aborted is not None:
+                if self._due(self._active, len(marker), (header,), now):
+                    self._roll(max(header.base_offset, self.end_offset), now)
+                self._active.abort(aborted)
+                self._aborts = self._directory_dirty = True
+            self.append((marker,), (header,), now)
+        except (OSError, StorageFailed, CorruptIndex) as error:
+            self._active.forget_transactions(self.end_offset)
+            raise error if isinstance(error, StorageFailed) else self._failed("append", error) from error
+
     def _due(self, segment: Segment, size: int, batches: Sequence[BatchHeader], now: int) -> bool:
         """Whether to roll before this append."""
         if not segment.size:
@@ -303,7 +317,7 @@ class PartitionLog:
                 else:
                     limit = segment.position_of(until, wait)
             else:
-                segment, start, limit, length_known = self._locate(offset, until, wait)
+                segment, start, limit, length_known = spans.locate(self._segments, offset, until, end, wait)
             length = limit - start
             if length > max_bytes:
                 first = length_known or segment.batch_length(start, wait)
@@ -319,21 +333,16 @@ class PartitionLog:
         except (OSError, CorruptSegment, CorruptIndex) as error:
             raise self._unreadable(error) from error
 
-    def _locate(self, offset: int, until: int, wait: bool) -> tuple[Segment, int, int, int]:
-        """The same in a closed segment; one may end before the next begins, so the search may have to go on."""
-        segments = self._segments
-        number = max(bisect_right(segments, offset, key=_BASE) - 1, 0)
-        while True:
-            segment = segments[number]
-            following = segments[number + 1].base_offset if number + 1 < len(segments) else self.end_offset
-            start = segment.position_of(offset, wait) if offset > segment.base_offset else 0
-            length = segment.found_length if start else 0
-            if start < segment.size or number + 1 == len(segments):
-                limit = segment.size if until >= following else segment.position_of(until, wait)
-                return segment, start, limit, length
-            if until <= following:
-                return segment, 0, 0, 0
-            number += 1
+    def aborted(self, start: int, end: int | FileSlice, *, wait: bool = True) -> list[Aborted]:
+        """Aborted transactions with an offset from ``start`` to before ``end``, or in a piece just read from there."""
+        if not self._aborts:
+            return []
+        segments = self._segments[spans.number_of(self._segments, start) :]
+        try:
+            until = end if isinstance(end, int) else spans.reach(segments, start, end, self.end_offset, wait)
+            return overlapping((segment.transactions for segment in segments), start, until, wait)
+        except (OSError, CorruptIndex) as error:
+            raise self._unreadable(error) from error
 
     def offset_for_timestamp(self, timestamp: int, until: int, *, wait: bool = True) -> TimestampOffset | None:
         """The first record from ``start_offset`` to before ``until`` whose timestamp is at least the one given."""
@@ -403,7 +412,7 @@ class PartitionLog:
             self.recovery_point = min(self.recovery_point, offset)
             self._settled = -1
         try:
-            keep = bisect_right(self._segments, offset - 1, key=_BASE)
+            keep = bisect_right(self._segments, offset - 1, key=spans.BASE)
             self._rename_deleted(self._segments[: keep - 1 : -1], 0)  # newest first: what a crash leaves has no hole
             self._segments = self._segments[:keep]
             self._active = segment = self._segments[-1]
@@ -443,8 +452,7 @@ class PartitionLog:
             segment = Segment(
                 self.place, offset, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes
             )
-            self._segments = [segment]
-            self._active = segment
+            self._segments, self._active = [segment], segment
             segment.file.truncate(0)
             self._directory_dirty = True
             self.start_offset = self.end_offset = self.recovery_point = offset
@@ -453,9 +461,7 @@ class PartitionLog:
             raise self._failed("restart", error) from error
 
     def advance_start(self, offset: int) -> None:
-        """Records before ``offset`` are no longer there for anybody; whole segments of them go at the next
-        ``retain``.
-        """
+        """Records before ``offset`` are gone for everybody; whole segments of them go at the next ``retain``."""
         if self.start_offset < offset <= self.end_offset:
             self.start_offset = offset
             if self.epochs.truncate_from_start(offset):
@@ -477,7 +483,7 @@ class PartitionLog:
                 retention_bytes=config.retention_bytes,
                 deletes="delete" in config.cleanup_policy,
                 now=now,
-                modified_ms=self._modified_ms,
+                modified_ms=lambda one: self.place.disk.modified_ms(self.place.path(one.base_offset, names.LOG)),
             )
             if not count:
                 return 0
@@ -506,9 +512,6 @@ class PartitionLog:
         self._leaving.add(removed, now + self._config.file_delete_delay_ms)
         self._directory_dirty = True
         return True
-
-    def _modified_ms(self, segment: Candidate) -> int:
-        return self.place.disk.modified_ms(self.place.path(segment.base_offset, names.LOG))
 
     def purge_deleted(self, now: int) -> int:
         """Remove what was renamed file.delete.delay.ms ago; returns the number of files. May run in a thread."""

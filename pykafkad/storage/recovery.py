@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
 from kafkawire.checksum import crc32c
-from pykafkad.model import ProducerEntry
+from pykafkad.model import Aborted, ProducerEntry
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
 from pykafkad.storage.checkpoints import CorruptCheckpoint, decode_epochs
@@ -36,7 +36,7 @@ class ProducerState(Protocol):
 
     def restore(self, entries: Any, /) -> None: ...
 
-    def replay(self, header: BatchHeader, control: Buffer | None, /) -> None: ...
+    def replay(self, header: BatchHeader, control: Buffer | None, /) -> Aborted | None: ...
 
 
 class NoProducers:
@@ -48,8 +48,8 @@ class NoProducers:
     def restore(self, entries: Any, /) -> None:
         pass
 
-    def replay(self, header: BatchHeader, control: Buffer | None, /) -> None:
-        pass
+    def replay(self, header: BatchHeader, control: Buffer | None, /) -> Aborted | None:
+        return None
 
 
 @dataclass(slots=True)
@@ -99,10 +99,15 @@ class _Loader:
         self.mended: list[Segment] = []
         """Segments that were changed although a checkpoint may vouch for them, or whose end was cut off."""
         self.removed = False
+        self.unindexed: list[Segment] = []
+        """Segments that were read again and have markers in them: what these aborted is still to be indexed."""
 
     def load(self, start_offset: int, recovery_point: int, clean: bool, producers: ProducerState) -> Loaded:
         found = self.tidy(self.disk.files(self.place.directory))
         segments = [self.segment(base, names_of) for base, names_of in self.logs(found)]
+        for segment in segments:
+            if names.file_name(segment.base_offset, names.TXN_INDEX) in found:
+                segment.find_transactions()
         epochs, trusted = self.read_epochs(found, segments)
         before = epochs.entries
         first_untrusted = 0
@@ -127,7 +132,7 @@ class _Loader:
         self.complete(epochs if trusted else Epochs(), epochs, segments, start, end)
         epochs.truncate_from_end(end)
         epochs.truncate_from_start(start)
-        load_producers(self.place, segments, start, end, producers, self.notes, found)
+        load_producers(self.place, segments, start, end, producers, self.notes, found, self.unindexed)
         self.sync(segments)
         return Loaded(
             segments,
@@ -235,7 +240,7 @@ class _Loader:
         disk = self.place.disk
         for segment in self.mended:
             if segment in segments:
-                for suffix in (names.LOG, names.INDEX, names.TIME_INDEX):
+                for suffix in names.SEGMENT_SUFFIXES:
                     path = self.place.path(segment.base_offset, suffix)
                     if disk.exists(path):
                         disk.fsync(path)
@@ -246,6 +251,7 @@ class _Loader:
         if number < len(segments):
             self.notes.append(f"dropped {len(segments) - number} segments behind offset {segments[number].base_offset}")
         self.remove(segments[number:])
+        self.unindexed = [segment for segment in self.unindexed if segment in segments[:number]]
         del segments[number:]
 
     def doubtful(self, segment: Segment, found: Mapping[str, int], *, last: bool, thorough: bool) -> bool:
@@ -269,6 +275,7 @@ class _Loader:
         segment.forget_indexes()
         end = segment.base_offset
         position = 0
+        markers = False
         reason = ""
         whole: Buffer = b""
         view = memoryview(whole)
@@ -287,6 +294,7 @@ class _Loader:
                 segment.index(header, position, self.interval)
                 if header.leader_epoch > epochs.latest:
                     epochs.assign(header.leader_epoch, header.base_offset)
+                markers |= header.is_control
                 end = header.next_offset
                 position += header.length
         except CorruptSegment as error:
@@ -294,7 +302,8 @@ class _Loader:
         if reason:
             self.notes.append(f"cut {segment.size - position} bytes at {segment.path}:{position}: {reason}")
             segment.cut(position)
-            segment.truncate_transactions(end)
+        if markers:
+            self.unindexed.append(segment)
         if position == 0:
             segment.first_timestamp = -1
         segment.seal()
@@ -344,9 +353,12 @@ def load_producers(
     producers: ProducerState,
     notes: list[str],
     found: Iterable[str] | None = None,
+    unindexed: Sequence[Segment] = (),
 ) -> None:
     """The newest snapshot that can be believed and the batches since. Snapshots behind the end are lies now:
     removed.
+
+    ``unindexed`` segments get the transactions that were aborted in them: so the snapshot must be from before these.
     """
     disk = place.disk
     offsets = []
@@ -358,6 +370,9 @@ def load_producers(
     while offsets and offsets[-1] > end:
         disk.remove(place.path(offsets.pop(), names.SNAPSHOT))
     since = first = segments[0].base_offset  # not the log's start: what lies before it may still be there to be told
+    skipped = []
+    while offsets and unindexed and offsets[-1] > unindexed[0].base_offset:
+        skipped.append(offsets.pop())
     while offsets:
         newest = offsets.pop()
         path = place.path(newest, names.SNAPSHOT)
@@ -372,7 +387,7 @@ def load_producers(
     else:
         producers.restore([])
     bases = {segment.base_offset for segment in segments}
-    for offset in offsets:  # older ones serve only to truncate at the beginning of a segment
+    for offset in offsets + skipped:  # the others serve only to truncate at the beginning of a segment
         if offset not in bases:
             disk.remove(place.path(offset, names.SNAPSHOT))
     if since >= end:
@@ -384,4 +399,7 @@ def load_producers(
         position = segment.position_of(since) if since > segment.base_offset else 0
         for header, chunk, at in segment.batches(position):
             if header.producer_id >= 0:
-                producers.replay(header, chunk[at : at + header.length] if header.attributes & CONTROL else None)
+                control = chunk[at : at + header.length] if header.attributes & CONTROL else None
+                aborted = producers.replay(header, control)
+                if aborted is not None and segment in unindexed:
+                    segment.abort(aborted)

@@ -12,19 +12,14 @@ from struct import Struct
 
 from kafkawire.batches import HEADER_SIZE, BatchHeader, header_at
 from kafkawire.errors import WireError
+from pykafkad.model import Aborted
 from pykafkad.storage import names
 from pykafkad.storage.cold import take
 from pykafkad.storage.disk import Buffer, Disk, File
 from pykafkad.storage.health import Health
-from pykafkad.storage.indexes import (
-    OFFSET_ENTRY,
-    TIME_ENTRY,
-    CorruptIndex,
-    OffsetIndex,
-    TimeIndex,
-    truncate_transactions,
-)
+from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, CorruptIndex, OffsetIndex, TimeIndex
 from pykafkad.storage.pool import Pool
+from pykafkad.storage.transactions import TransactionIndex
 
 UNREAD = -2
 """A timestamp that the file knows and we have not looked up yet; -1 is none."""
@@ -109,6 +104,7 @@ class Segment:
         "since_index",
         "size",
         "synced",
+        "transactions",
         "used",
     )
 
@@ -140,6 +136,8 @@ class Segment:
         self._file: File | None = None
         self._offsets: OffsetIndex | None = None
         self._times: TimeIndex | None = None
+        self.transactions: TransactionIndex | None = None
+        """None: no transaction was aborted by a marker in here."""
 
     def __repr__(self) -> str:
         return f"Segment({self.base_offset}, {self.size} bytes)"
@@ -180,6 +178,8 @@ class Segment:
         if self._offsets is not None:
             self.place.indexes.dismiss(self._offsets)
         self._offsets = self._times = None
+        if self.transactions is not None:
+            self.transactions.close()
 
     # -- indexes ---------------------------------------------------------------------------------------------------
 
@@ -198,6 +198,11 @@ class Segment:
             path, saved = self._saved(names.TIME_INDEX, TIME_ENTRY.size)
             index = self._times = TimeIndex(self.place.disk, path, self.base_offset, saved)
         return index
+
+    def find_transactions(self) -> None:
+        """There is a ``.txnindex`` file."""
+        size = self.place.disk.size(self.place.path(self.base_offset, names.TXN_INDEX))
+        self.transactions = TransactionIndex(self, size)
 
     def _saved(self, suffix: str, entry: int) -> tuple[str, int]:
         path = self.place.path(self.base_offset, suffix)
@@ -245,6 +250,8 @@ class Segment:
         unwritten = newest == (0, self.base_offset) and len(self.times) > 1  # zeros, as preallocated or never synced
         if newest is not None and (newest[1] < self.base_offset or newest[0] < 0 or unwritten):
             raise CorruptIndex(self.times.path)
+        if self.transactions is not None:
+            self.transactions.check()
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -290,6 +297,12 @@ class Segment:
         if self.allocated:
             self.file.truncate(self.size)
             self.allocated = False
+
+    def abort(self, transaction: Aborted) -> None:
+        """Note what the marker aborts that is about to be appended, or was read in recovery."""
+        if self.transactions is None:
+            self.transactions = TransactionIndex(self, 0)
+        self.transactions.append(transaction)
 
     def seal(self) -> None:
         """No more appends for now: the last time entry, and both index files written, even empty, as Kafka leaves
@@ -364,8 +377,16 @@ class Segment:
             self._file = None
             self.place.files.dismiss(self)
 
+    def forget_transactions(self, offset: int) -> None:
+        """The same where a write has just failed, as far as the disk still lets us."""
+        try:
+            self.truncate_transactions(offset)
+        except (OSError, CorruptIndex):
+            pass  # behind what counts: overwritten by the next entry, or cut by recovery
+
     def truncate_transactions(self, offset: int) -> None:
-        truncate_transactions(self.place.disk, self.place.path(self.base_offset, names.TXN_INDEX), offset)
+        if self.transactions is not None:
+            self.transactions.truncate(offset)
 
     def _remember_largest(self, position: int) -> None:
         """The time index knows the greatest timestamp up to its last entry; the headers behind that tell the rest."""
@@ -376,9 +397,13 @@ class Segment:
     # -- what recovery needs ---------------------------------------------------------------------------------------
 
     def forget_indexes(self) -> None:
-        """Begin to build them anew: follow with ``note`` and ``index`` for each batch, in order."""
+        """Begin to build them anew: follow with ``note`` and ``index`` for each batch, and ``abort`` for what markers
+        abort, in order.
+        """
         self.offsets.reset()
         self.times.reset()
+        if self.transactions is not None:
+            self.transactions.reset()
         self._largest_timestamp, self._offset_of_largest = -1, self.base_offset
         self.since_index = 0
         self.indexes_full = self._full(self.offsets, self.times)

@@ -88,6 +88,8 @@ class Swap:
         beside = _SwapPlace.beside(place)
         new = Segment(beside, self.bases[0], size=self.size, new=False, now=created, index_limit=index_limit)
         new.durable = True
+        if names.file_name(new.base_offset, names.TXN_INDEX) in self._names:
+            new.find_transactions()
         self._new = new
         after = [*segments[:first], new, *segments[first + len(self.bases) :]]
         return after, [name + names.DELETED for name in files]

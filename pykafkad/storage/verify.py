@@ -385,7 +385,7 @@ class Verifier:
         yield from _odd_bytes(file, data, TXN_ENTRY.size)
         for at in range(0, len(data) - len(data) % TXN_ENTRY.size, TXN_ENTRY.size):
             version, producer, first, last, stable = TXN_ENTRY.unpack_from(data, at)
-            if version != 0 or not 0 <= first <= last or producer < 0 or stable < first:
+            if version != 0 or not 0 <= first <= last or producer < 0 or not 0 <= stable <= last + 1:
                 yield Finding(file, at, f"({version}, {producer}, {first}, {last}, {stable}) is no aborted transaction")
             elif sound and not _beyond(batches, last) and batches.controls.get(last) != producer:
                 yield Finding(file, at, f"no marker of producer {producer} at offset {last}")

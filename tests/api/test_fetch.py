@@ -142,12 +142,81 @@ def test_read_committed_has_a_list_of_aborted_transactions() -> None:
 def test_read_committed_stops_at_the_last_stable_offset() -> None:
     async def main() -> None:
         broker = filled(t=1)
-        open_one = batch(b"tx", producer_id=1, producer_epoch=0, base_sequence=0, transactional=True)
-        broker.partition("t").append_own(open_one, broker.clock.now_ms())
+        broker.write_in_transaction("t", b"tx", producer=(1, 0, 0))
         (data,) = flat(await fetched(broker, ("t", 0, 0), isolation_level=1))
         assert values(data) == [b"a", b"b", b"c"] and (data.high_watermark, data.last_stable_offset) == (4, 3)
         (data,) = flat(await fetched(broker, ("t", 0, 0)))
         assert values(data) == [b"a", b"b", b"c", b"tx"]
+
+    run(main())
+
+
+def aborted(data: Any) -> list[tuple[int, int]] | None:
+    listed = data.aborted_transactions
+    return None if listed is None else [(one.producer_id, one.first_offset) for one in listed]
+
+
+def test_read_committed_is_told_what_was_aborted_in_the_order_of_the_markers() -> None:
+    async def main() -> None:
+        broker = filled(t=1)  # 0..2
+        broker.write_in_transaction("t", b"x", producer=(1, 0, 0))  # 3
+        broker.write_in_transaction("t", b"y", producer=(2, 0, 0))  # 4
+        broker.end("t", 2, 0, commit=False)  # 5
+        broker.end("t", 1, 0, commit=False)  # 6
+        broker.write_in_transaction("t", b"z", producer=(1, 0, 1))  # 7
+        broker.end("t", 1, 0, commit=True)  # 8
+        for version in (4, 12, 18):
+            (data,) = flat(await fetched(broker, ("t", 0, 0), isolation_level=1, version=version))
+            assert aborted(data) == [(2, 4), (1, 3)]
+            (data,) = flat(await fetched(broker, ("t", 0, 0), version=version))
+            assert aborted(data) is None
+        (data,) = flat(await fetched(broker, ("t", 0, 6), isolation_level=1))
+        assert aborted(data) == [(1, 3)], "its marker is still to come"
+        (data,) = flat(await fetched(broker, ("t", 0, 7), isolation_level=1))
+        assert aborted(data) == []
+        (data,) = flat(await fetched(broker, ("t", 0, 9), isolation_level=1))
+        assert aborted(data) == []
+
+    run(main())
+
+
+def test_a_long_poll_of_read_committed_waits_for_what_is_stable() -> None:
+    async def main() -> None:
+        broker = filled(t=1)
+        both = [
+            asyncio.ensure_future(broker.answer(request(("t", 0, 3), wait=10_000, isolation_level=level), 12, key=KEY))
+            for level in (0, 1)
+        ]
+        await asyncio.sleep(0)
+        broker.write_in_transaction("t", b"x", producer=(1, 0, 0))
+        await asyncio.sleep(1)
+        assert [one.done() for one in both] == [True, False], "nobody was told before that there would be transactions"
+        broker.write("t", b"plain")
+        await asyncio.sleep(1)
+        assert not both[1].done()
+        broker.end("t", 1, 0, commit=True)
+        await asyncio.sleep(0)
+        (data,) = flat(await both[1])
+        assert [value for _, value in records_of(data.records)][:2] == [b"x", b"plain"]
+
+    run(main())
+
+
+def test_a_long_poll_of_read_committed_counts_stable_bytes() -> None:
+    async def main() -> None:
+        broker = filled(t=1)
+        for producer in (1, 2):
+            broker.write_in_transaction("t", b"x" * 500, producer=(producer, 0, 0))
+        wanted = request(("t", 0, 3), wait=10_000, isolation_level=1, min_bytes=700)
+        poll = asyncio.ensure_future(broker.answer(wanted, 12, key=KEY))
+        await asyncio.sleep(0)
+        broker.end("t", 1, 0, commit=True)
+        await asyncio.sleep(1)
+        assert not poll.done(), "the first transaction is less than was asked for"
+        broker.end("t", 2, 0, commit=True)
+        await asyncio.sleep(0)
+        (data,) = flat(await poll)
+        assert len(records_of(data.records)) == 4
 
     run(main())
 

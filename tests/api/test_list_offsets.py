@@ -10,7 +10,7 @@ import pytest
 from kafkawire.api import list_offsets
 from kafkawire.errors import ErrorCode
 from kafkawire.headers import response_frame
-from tests.kit.broker import Broker, batch
+from tests.kit.broker import Broker
 from tests.kit.loop import EPOCH_MS, run
 
 KEY = 2
@@ -116,8 +116,7 @@ def test_isolation_and_replicas() -> None:
         assert await listed(broker, -1, replica_id=2) == (0, -1, 1, 0)
         assert await listed(broker, -1, replica_id=-2) == (0, -1, 1, 0)
         broker.partition("t").replica_asks(2, -1, 1, 0, 0)
-        raw = batch(b"tx", producer_id=1, producer_epoch=0, base_sequence=0, transactional=True)
-        broker.partition("t").append_own(raw, 0)
+        broker.write_in_transaction("t", b"tx", producer=(1, 0, 0))
         broker.partition("t").replica_asks(2, -1, 2, 0, 0)
         assert await listed(broker, -1) == (0, -1, 2, 0)
         assert await listed(broker, -1, isolation_level=1) == (0, -1, 1, 0)

@@ -256,16 +256,6 @@ def test_an_empty_request_gets_an_empty_answer() -> None:
     run(main())
 
 
-def test_transactions_wait_for_their_coordinator() -> None:
-    async def main() -> None:
-        broker = Broker(t=1)
-        raw = batch(b"a", transactional=True, producer_id=1, producer_epoch=0, base_sequence=0)
-        (answer,) = await produced(broker, ("t", 0, raw), transactional_id="tx")
-        assert answer.error_code == ErrorCode.NOT_ENOUGH_REPLICAS and broker.partition("t").log.end_offset == 0
-
-    run(main())
-
-
 # -- waiting ----------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from pykafkad.config import Config
 from pykafkad.errors import Refused
 from pykafkad.metrics import Metrics
 from pykafkad.runtime.node import Node
-from pykafkad.runtime.partition import Partition
+from pykafkad.runtime.partition import TRANSACTIONAL, Partition
 from pykafkad.runtime.partitions import Partitions
 from pykafkad.runtime.producer_ids import ProducerIds
 from pykafkad.state.fetch_sessions import FetchSessions
@@ -153,6 +153,37 @@ class Broker:
     def write(self, topic: str, *values: bytes, index: int = 0, acks: int = 1, **settings: Any) -> Any:
         """Append one batch; Appended or Refused."""
         return self.partition(topic, index).append(memoryview(batch(*values, **settings)), acks, self.clock.now_ms())
+
+    def write_in_transaction(
+        self,
+        topic: str,
+        *values: bytes,
+        producer: tuple[int, int, int],
+        index: int = 0,
+        vouched: bool = True,
+        **settings: Any,
+    ) -> Any:
+        """Append one batch of a transaction; ``producer``: id, epoch, sequence. Its coordinator vouches for it."""
+        partition, now = self.partition(topic, index), self.clock.now_ms()
+        producer_id, epoch, sequence = producer
+        raw = batch(
+            *values,
+            producer_id=producer_id,
+            producer_epoch=epoch,
+            base_sequence=sequence,
+            transactional=True,
+            **settings,
+        )
+        guard = partition.vouch(producer_id, epoch, sequence, now, epoch_bumps=False) if vouched else None
+        if isinstance(guard, Refused):
+            return guard
+        return partition.append(memoryview(raw), 1, now, True, TRANSACTIONAL, guard)
+
+    def end(
+        self, topic: str, producer_id: int, epoch: int, *, commit: bool, index: int = 0, bumps: bool = False
+    ) -> Any:
+        """Write a transaction's marker."""
+        return self.partition(topic, index).append_marker(producer_id, epoch, commit, 0, self.clock.now_ms(), bumps)
 
     def ask(self, request: Any, version: int, *, key: int, client_id: str = "test") -> Any:
         """What the handler returns: a response, a future of one, or None."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from kafkawire.errors import ErrorCode
 from kafkawire.stored.group_log import GroupMetadataKey, OffsetCommitKey
 from pykafkad.errors import Refused
-from pykafkad.state.decisions import Decision, Write
+from pykafkad.state.decisions import Decision, Producer, Write
 from pykafkad.state.groups import bodies
 from pykafkad.state.groups.bodies import CommitRequest, NewOffset, WantedOffset
 from pykafkad.state.groups.classic import JoinRequest, Leaver, SyncRequest
 from pykafkad.state.groups.ledger import GroupMachine
+from pykafkad.state.groups.offsets import NOBODY
 from pykafkad.state.groups.turn import GroupSettings
 
 Words = dict[str, str]
@@ -25,7 +27,7 @@ class GroupScript:
     def __init__(self, **settings: int) -> None:
         self.settings = GroupSettings(**settings)
         self.machine = GroupMachine(self.settings)
-        self.log: list[Write] = []
+        self.log: list[tuple[Write, int] | tuple[int, bool]] = []  # a record and its producer, or a marker
         self.now = 0
 
     def __call__(self, line: str) -> list[str]:
@@ -40,16 +42,30 @@ class GroupScript:
             return []
         if verb == "reload":
             self.machine = GroupMachine(self.settings)
-            for write in self.log:
-                self.machine.replay(write.key, write.value)
+            for entry in self.log:
+                self._replay(entry)
             self.machine.loaded(self.now)
             return self._deadline()
+        if verb == "end":  # the marker of a producer's transaction
+            self.log.append((int(plain[0]), plain[1] == "commit"))
+            self._replay(self.log[-1])
+            return []
         decision = getattr(self, verb)(plain, named)
         shown = self.show(decision)
         for write in decision.records:
-            self.log.append(write)
-            self.machine.replay(write.key, write.value)
+            self.log.append((write, NOBODY if decision.producer is None else decision.producer.producer_id))
+            self._replay(self.log[-1])
         return [*shown, *self._deadline()]
+
+    def _replay(self, entry: tuple[Write, int] | tuple[int, bool]) -> None:
+        what, whose = entry
+        if isinstance(what, Write):
+            if whose == NOBODY:
+                self.machine.replay(what.key, what.value)
+            else:
+                self.machine.replay_in_transaction(whose, what.key, what.value)
+        else:
+            self.machine.end_transaction(what, bool(whose))
 
     def _deadline(self) -> list[str]:
         deadline = self.machine.deadline
@@ -114,6 +130,7 @@ class GroupScript:
         return self.machine.leave(int(plain[0]), group_id=plain[1], leavers=leavers, now=self.now)
 
     def commit(self, plain: list[str], named: Words) -> Decision:
+        """``producer=7``: as part of that producer's transaction."""
         ticket, group, *given = plain
         offsets = [
             NewOffset(topic, int(partition), int(offset), -1, named.get("meta", ""))
@@ -127,12 +144,19 @@ class GroupScript:
             offsets,
             int(named.get("retention", -1)),
         )
+        if "producer" in named:
+            producer = Producer(int(named["producer"]), 0)
+            return self.machine.commit_in_transaction(int(ticket), request, producer, self.now)
         return self.machine.commit(int(ticket), request, self.now)
 
     def fetch(self, plain: list[str], named: Words) -> Decision:
         ticket, group, *wanted = plain
         return self.machine.fetch(
-            int(ticket), group_id=group, wanted=_wanted(wanted) if wanted else None, require_stable=False, now=self.now
+            int(ticket),
+            group_id=group,
+            wanted=_wanted(wanted) if wanted else None,
+            require_stable="stable" in named,
+            now=self.now,
         )
 
     def delete_offsets(self, plain: list[str], named: Words) -> Decision:
@@ -161,13 +185,18 @@ class GroupScript:
 
     @staticmethod
     def show(decision: Decision) -> list[str]:
-        lines = [f"write {_record(write)}" for write in decision.records]
+        whose = f" in {decision.producer.producer_id}'s transaction" if decision.producer is not None else ""
+        lines = [f"write {_record(write)}{whose}" for write in decision.records]
         lines += [f"reply {reply.ticket} {_body(reply.body)}" for reply in decision.replies]
         return lines or ["nothing"]
 
 
 def _wanted(words: list[str]) -> list[WantedOffset]:
     return [WantedOffset(topic, int(partition)) for topic, partition in (word.split(":") for word in words)]
+
+
+def _offset(offset: bodies.FetchedOffset) -> str:
+    return str(offset.offset) if offset.code is ErrorCode.NONE else offset.code.name
 
 
 def _record(write: Write) -> str:
@@ -209,7 +238,7 @@ def _body(body: Any) -> str:
         case bodies.Committed(codes=codes) | bodies.Deleted(codes=codes):
             return " ".join(code.name for code in codes)
         case bodies.Fetched(offsets=offsets):
-            return " ".join(f"{o.topic}-{o.partition}={o.offset}" for o in offsets) or "no offsets"
+            return " ".join(f"{o.topic}-{o.partition}={_offset(o)}" for o in offsets) or "no offsets"
         case bodies.Listed(groups=groups):
             listed = (f"{g.group_id} {g.protocol_type or '-'} {g.state} {g.group_type}" for g in groups)
             return ", ".join(listed) or "none"

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
-from pykafkad.state.decisions import NOTHING, Decision, Machine, Write
+from pykafkad.state.decisions import NOTHING, Decision, Machine, Producer, Write
 
 M = TypeVar("M", bound=Machine)
 
@@ -25,6 +26,7 @@ class UnderLaw(Generic[M]):
         self.machine = build()
         self.twin = build()  # gets the same inputs
         self.log: list[Write] = []
+        self._replays: list[Callable[[Any], None]] = []  # the same, as it came, and markers
         self.open: dict[int, None] = {}
         self.answered: dict[int, None] = {}
         self.tickets = 0
@@ -64,16 +66,35 @@ class UnderLaw(Generic[M]):
             del self.open[reply.ticket]
             self.answered[reply.ticket] = None
         for write in decision.records:
-            self.log.append(write)
-            self.machine.replay(write.key, write.value)
-            self.twin.replay(write.key, write.value)
+            self.wrote(write, decision.producer)
         assert sorted(self.machine.waiting()) == sorted(self.open), "a ticket was lost"
         return decision
+
+    def wrote(self, write: Write, producer: Producer | None = None) -> None:
+        """A record is in the log."""
+        self.log.append(write)
+        self._replay(partial(_write, write, producer))
+
+    def end_transaction(self, producer_id: int, commit: bool) -> None:
+        """A marker is written."""
+        self._replay(lambda machine: machine.end_transaction(producer_id, commit))
+
+    def _replay(self, replay: Callable[[Any], None]) -> None:
+        self._replays.append(replay)
+        replay(self.machine)
+        replay(self.twin)
 
     def rebuilt(self) -> M:
         """The machine as its log tells it."""
         other = self.build()
-        for write in self.log:
-            other.replay(write.key, write.value)
+        for replay in self._replays:
+            replay(other)
         assert self.hard(other) == self.hard(self.machine)
         return other
+
+
+def _write(write: Write, producer: Producer | None, machine: Any) -> None:
+    if producer is None:
+        machine.replay(write.key, write.value)
+    else:
+        machine.replay_in_transaction(producer.producer_id, write.key, write.value)

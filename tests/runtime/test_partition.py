@@ -406,3 +406,88 @@ def test_metrics_count_what_enters() -> None:
         assert cells.wrong_crc.value == 1
 
     run(main())
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+def marks(partition: Partition) -> tuple[int, int]:
+    return partition.last_stable_offset, partition.high_watermark
+
+
+def test_the_stable_offset_waits_for_the_oldest_open_transaction() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        partition = broker.partition("t")
+        broker.write("t", b"plain")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        broker.write_in_transaction("t", b"b", producer=(2, 0, 0))
+        broker.write("t", b"plain")
+        assert marks(partition) == (1, 4)
+        broker.end("t", 2, 0, commit=True)
+        assert marks(partition) == (1, 5)
+        broker.end("t", 1, 0, commit=False)
+        assert marks(partition) == (6, 6)
+        broker.write("t", b"plain")
+        assert marks(partition) == (7, 7)
+
+    run(main())
+
+
+def test_the_stable_offset_waits_for_the_markers_replicas() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", replicas=(1, 2))
+        partition = broker.partition("t")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        partition.replica_asks(2, -1, 1, 0, 0)
+        broker.end("t", 1, 0, commit=True)
+        assert marks(partition) == (0, 1)
+        partition.replica_asks(2, -1, 2, 0, 0)
+        assert marks(partition) == (2, 2)
+
+    run(main())
+
+
+def test_open_transactions_are_known_after_a_restart() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        broker.write("t", b"plain")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        broker = await broker.restarted()
+        assert marks(broker.partition("t")) == (1, 2)
+        broker = broker.crashed()
+        assert marks(broker.partition("t")) == (1, 2)
+        assert broker.write_in_transaction("t", b"b", producer=(1, 0, 1), vouched=False) == Appended(2, 2, -1, 0)
+        broker.end("t", 1, 0, commit=True)
+        assert marks(broker.partition("t")) == (4, 4)
+
+    run(main())
+
+
+def test_deleting_records_of_an_open_transaction_moves_the_stable_offset_with_the_start() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        partition = broker.partition("t")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        broker.write("t", b"b", b"c")
+        assert partition.delete_records(2) == 2
+        assert (partition.last_stable_offset, partition.high_watermark) == (2, 3)
+
+    run(main())
+
+
+def test_a_full_disk_refuses_a_marker_and_heals() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        partition = broker.partition("t")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        for suffix in (".txnindex", ".log"):
+            broker.disk.failing["append", suffix] = OSError("full")
+            assert code(broker.end("t", 1, 0, commit=False)) == ErrorCode.KAFKA_STORAGE_ERROR
+            broker.disk.failing.clear()
+            assert marks(partition) == (0, 1)
+        assert broker.end("t", 1, 0, commit=False) == Appended(1, 1, -1, 0)
+        assert marks(partition) == (2, 2)
+
+    run(main())

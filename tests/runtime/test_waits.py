@@ -18,7 +18,7 @@ class Growing:
     def __init__(self) -> None:
         self.callbacks: list[Callable[[int], None]] = []
 
-    def on_grow(self, callback: Callable[[int], None]) -> None:
+    def on_grow(self, callback: Callable[[int], None], committed: bool = False) -> None:
         self.callbacks.append(callback)
 
     def off_grow(self, callback: Callable[[int], None]) -> None:

@@ -8,7 +8,7 @@ from kafkawire.batches import BatchHeader, header_at
 from kafkawire.errors import ErrorCode
 from kafkawire.records import build
 from pykafkad.errors import Refused
-from pykafkad.model import ProducerEntry
+from pykafkad.model import Aborted, ProducerEntry
 from pykafkad.state.sequences import SEQUENCE_MAX, Duplicate, Producers
 
 P = 4000
@@ -190,3 +190,108 @@ def test_batches_without_a_producer_leave_no_trace() -> None:
     producers = Producers()
     producers.replay(batch(-1)._replace(producer_id=-1))
     assert len(producers) == 0
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+TX = 0x10
+
+
+def guarded(producers: Producers, one: BatchHeader, *, bumps: bool = False) -> object:
+    """As Produce does it: take a guard, have the coordinator vouch, append."""
+    guard = producers.guard(P, one.base_sequence, one.producer_epoch, 1000, bumps)
+    return guard if isinstance(guard, Refused) else producers.check(one, guard)
+
+
+def test_a_transaction_begins_only_with_a_guard() -> None:
+    producers, first = Producers(), batch(0, attributes=TX)
+    assert code(producers.check(first)) == ErrorCode.INVALID_TXN_STATE
+    assert guarded(producers, first) is None
+    producers.replay(first)
+    assert producers.guard(P, 1, 0, 1000, False) is None, "it is open: nobody need vouch"
+    assert producers.check(batch(1, attributes=TX, offset=1)) is None
+    assert len(producers.guards) == 0
+
+
+def test_no_guard_is_asked_for_where_the_settings_say_so() -> None:
+    producers = Producers()
+    producers.guards.demanded = False
+    assert producers.check(batch(0, attributes=TX)) is None
+
+
+def test_a_marker_between_asking_and_appending_withdraws_the_guard() -> None:
+    producers = after(batch(0, attributes=TX))
+    producers.replay(*marker(0, 1))
+    guard = producers.guard(P, 1, 0, 1000, False)
+    assert not isinstance(guard, Refused)
+    producers.replay(*marker(0, 2))
+    assert code(producers.check(batch(1, attributes=TX, offset=3), guard)) == ErrorCode.INVALID_TXN_STATE
+
+
+def test_under_transaction_version_2_the_marker_of_the_last_transaction_leaves_the_next_ones_guard() -> None:
+    producers = after(batch(0, attributes=TX))
+    guard = producers.guard(P, 0, 1, 1000, True)
+    assert not isinstance(guard, Refused)
+    producers.replay(*marker(1, 1))
+    assert producers.check(batch(0, epoch=1, attributes=TX, offset=2), guard) is None
+
+
+def test_under_transaction_version_2_each_transaction_begins_at_0() -> None:
+    producers = Producers()
+    assert code(guarded(producers, batch(3, attributes=TX), bumps=True)) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert guarded(Producers(), batch(3, attributes=TX)) is None, "under version 1 an unknown producer begins anywhere"
+
+
+def test_a_batch_does_not_overtake_one_that_still_waits_to_be_vouched_for() -> None:
+    producers = Producers()
+    guard = producers.guard(P, 0, 0, 1000, False)
+    assert producers.guard(P, 5, 0, 1000, False) is guard, "retries share it"
+    assert not isinstance(guard, Refused)
+    assert code(producers.check(batch(5, attributes=TX), guard)) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert producers.check(batch(0, attributes=TX), guard) is None
+    assert producers.guard(P, 9, 1, 1000, False) is guard
+    assert producers.check(batch(9, epoch=1, attributes=TX), guard) is None, "a new epoch counts anew"
+
+
+def test_an_old_epoch_gets_no_guard() -> None:
+    producers = after(batch(0, epoch=3))
+    assert code(producers.guard(P, 1, 2, 1000, False)) == ErrorCode.INVALID_PRODUCER_EPOCH
+
+
+def test_a_retry_of_a_batch_whose_transaction_is_over_is_a_duplicate() -> None:
+    producers = after(batch(0, 2, offset=7, attributes=TX))
+    producers.replay(*marker(0, 9))
+    assert isinstance(producers.check(batch(0, 2, attributes=TX)), Duplicate)
+
+
+def test_an_abort_tells_the_index_what_it_ended() -> None:
+    producers = after(batch(0, offset=7, attributes=TX), batch(0, offset=9, attributes=TX)._replace(producer_id=P + 1))
+    header, raw = marker(0, 12, commit=False)
+    assert producers.would_abort(P, 12) == Aborted(P, 7, 12, 9), "another transaction stays open from 9 on"
+    assert producers.replay(header, raw) == Aborted(P, 7, 12, 9)
+    header, raw = marker(0, 13, commit=False)
+    assert producers.replay(header, raw) is None, "there was nothing to abort"
+    assert producers.would_abort(P + 1, 14) == Aborted(P + 1, 9, 14, 15)
+    header, raw = marker(0, 14)
+    assert producers.replay(header._replace(producer_id=P + 1), raw) is None, "a commit"
+
+
+def test_the_oldest_open_transaction_holds_the_stable_offset_whatever_the_order_of_a_snapshot() -> None:
+    producers = Producers()
+    producers.restore(
+        [
+            ProducerEntry(1, 0, 0, 9, 0, 5, -1, 9),
+            ProducerEntry(2, 0, 0, 4, 0, 6, -1, 4),
+            ProducerEntry(3, 0, 0, 2, 0, 7),
+        ]
+    )
+    assert producers.first_unstable == 4
+    assert producers.open_transactions == 2
+
+
+def test_a_transaction_that_outlived_every_timeout_is_late() -> None:
+    producers = after(batch(0, attributes=TX, time=1000))
+    assert not producers.has_late(1000 + 900_000 + 300_000, 900_000)
+    assert producers.has_late(1001 + 900_000 + 300_000, 900_000)
+    producers.replay(*marker(0, 1))
+    assert not producers.has_late(1 << 50, 900_000)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kafkawire.batches import headers
 from pykafkad.config import TopicConfig
 from pykafkad.errors import StorageFailed
-from pykafkad.storage.indexes import TXN_ENTRY
 from pykafkad.storage.log import PartitionLog
 from tests.kit.disk import MemoryDisk
 from tests.storage.helpers import append, batch, open_dir, open_log, read_all
@@ -203,16 +202,6 @@ def test_truncation_cuts_batches_epochs_and_segments() -> None:
     assert (log.start_offset, log.end_offset, offsets(log)) == (0, 0, [])
     append(log, batch(3), epoch=9)
     assert offsets(log) == [0]
-
-
-def test_truncation_reaches_the_transaction_index() -> None:
-    disk = MemoryDisk()
-    log = filled(disk, count=10)
-    path = f"/data/t-0/{0:020d}.txnindex"
-    entries = [TXN_ENTRY.pack(0, 7, first, first + 2, first) for first in (3, 12, 21)]
-    disk.open(path, create=True).append(*entries)
-    log.truncate_to(15)
-    assert disk.read(path) == b"".join(entries[:2])
 
 
 def test_deleting_beside_a_flush_is_no_failure() -> None:

@@ -2,7 +2,8 @@
 
 Commands in, decisions out; ``replay`` is the only writer of hard state (the last group record of each group, and the
 committed offsets), at load time and at run time. The groups' live side (who waits, which phase, whose session ends
-when) is soft: it dies with leadership, and clients come again.
+when) is soft: it dies with leadership, and clients come again. Offsets may be committed as part of a transaction; then
+their records wait, as pending, for its marker.
 
 Rooms kept for what comes later: KIP-848 and share groups have record types of their own, which ``replay`` passes by
 today; they will be other classes beside ``ClassicGroup`` in ``_groups``.
@@ -16,7 +17,7 @@ from typing import Any
 from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused
 from pykafkad.state.deadlines import Deadlines
-from pykafkad.state.decisions import NOTHING, Decision, Reply, Write
+from pykafkad.state.decisions import NOTHING, Decision, Producer, Reply, Write
 from pykafkad.state.groups import rebalance
 from pykafkad.state.groups.bodies import (
     CommitRequest,
@@ -161,6 +162,30 @@ class GroupMachine:
         records, codes = self.offsets.commit(request, now, self._settings.offset_metadata_max_bytes)
         return Decision(records, (Reply(ticket, Committed(codes)),))
 
+    def commit_in_transaction(self, ticket: int, request: CommitRequest, producer: Producer, now: int) -> Decision:
+        """Offsets that count once the producer's transaction commits; ``producer`` is one that may write."""
+        refusal = self._may_commit_in_transaction(request)
+        if refusal is not None:
+            return _reply(ticket, refusal)
+        records, codes = self.offsets.commit(request, now, self._settings.offset_metadata_max_bytes)
+        return Decision(records, (Reply(ticket, Committed(codes)),), producer)
+
+    def _may_commit_in_transaction(self, request: CommitRequest) -> Refused | None:
+        """A producer that names a member must name a live one of this generation (KIP-447); old ones name none."""
+        group_id, member_id, instance_id, generation, *_ = request
+        group = self._groups.get(group_id)
+        if generation < 0 and (group is None or isinstance(group.phase, Empty)):
+            return None
+        if group is None:
+            known = group_id in self.offsets
+            return Refused(ErrorCode.UNKNOWN_MEMBER_ID if known else ErrorCode.ILLEGAL_GENERATION)
+        if generation < 0 and not member_id and instance_id is None:
+            return None
+        refusal = group.roster.check(member_id, instance_id)
+        if refusal is None and generation != group.roster.generation:
+            return Refused(ErrorCode.ILLEGAL_GENERATION)
+        return refusal
+
     def _may_commit(self, request: CommitRequest, now: int) -> Refused | None:
         group_id, member_id, instance_id, generation, _, _, unknown_group = request
         group = self._groups.get(group_id)
@@ -188,8 +213,7 @@ class GroupMachine:
     def fetch(
         self, ticket: int, *, group_id: str, wanted: Sequence[WantedOffset] | None, require_stable: bool, now: int
     ) -> Decision:
-        """``require_stable`` will matter with transactional offsets: none is ever pending today."""
-        return _reply(ticket, Fetched(tuple(self.offsets.fetch(group_id, wanted))))
+        return _reply(ticket, Fetched(tuple(self.offsets.fetch(group_id, wanted, require_stable))))
 
     def delete_offsets(self, ticket: int, *, group_id: str, wanted: Sequence[WantedOffset], now: int) -> Decision:
         if not group_id:
@@ -209,7 +233,7 @@ class GroupMachine:
                 codes.append(ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC)
             else:
                 codes.append(ErrorCode.NONE)
-                if (topic, partition) in known:
+                if (topic, partition) in known or self.offsets.pending.unstable(group_id, (topic, partition)):
                     gone[topic, partition] = None
         records = tuple(Write(OffsetCommitKey(group=group_id, topic=t, partition=p), None) for t, p in gone)
         return Decision(records, (Reply(ticket, Deleted(tuple(codes))),))
@@ -260,13 +284,14 @@ class GroupMachine:
                 subscribed = subscribed_topics(group.roster) if stable_consumers else EVERYTHING
             gone = self.offsets.expired(group_id, now, self._settings.offsets_retention_ms, since, subscribed)
             records += gone
-            left = len(self.offsets.of(group_id)) - len(gone)
-            if left == 0 and (group is None or (isinstance(group.phase, Empty) and not group.roster.pending)):
+            nothing_left = len(self.offsets.of(group_id)) == len(gone) and not self.offsets.pending.touches(group_id)
+            nobody = group is None or (isinstance(group.phase, Empty) and not group.roster.pending)
+            if nothing_left and nobody:
                 records.append(group_tombstone(group_id))
         return Decision(tuple(records))
 
     def _simple_groups(self) -> Iterable[str]:
-        return (group_id for group_id in self.offsets.by_group if group_id not in self._groups)
+        return (group_id for group_id in self.offsets.groups() if group_id not in self._groups)
 
     # ── records ──
 
@@ -288,6 +313,17 @@ class GroupMachine:
                 if gone is not None:
                     for member_id in (*gone.roster.members, *gone.roster.pending):
                         self._deadlines.cancel((SESSION, key.group, member_id))
+
+    def replay_in_transaction(self, producer_id: int, key: Any, value: Any) -> None:
+        """The same for a record that belongs to a transaction; ``end_transaction`` says what becomes of it."""
+        if isinstance(key, OffsetCommitKey):
+            self.offsets.replay(key.group, key.topic, key.partition, value, producer_id)
+        else:
+            self.replay(key, value)
+
+    def end_transaction(self, producer_id: int, commit: bool) -> None:
+        """The producer's marker is in the log: at load time and at run time."""
+        self.offsets.end(producer_id, commit)
 
     def _turn(self, now: int, act: Callable[[Turn], None]) -> Decision:
         turn = Turn(now, self._settings, self._deadlines)

@@ -1,7 +1,7 @@
 """Committed offsets of all groups of one shard, as their records say them; who may commit is not decided here.
 
-A room is kept for transactional offsets: ``pending`` will say which partitions have a commit in an open transaction
-(UNSTABLE_OFFSET_COMMIT to those who require stable offsets, and never expired).
+``pending`` has those of open transactions: their partitions are unstable (UNSTABLE_OFFSET_COMMIT to those who require
+stable offsets), and what is committed for them never expires meanwhile.
 """
 
 from __future__ import annotations
@@ -12,31 +12,57 @@ from kafkawire.errors import ErrorCode
 from pykafkad.model import ZERO_UUID
 from pykafkad.state.decisions import Write
 from pykafkad.state.groups.bodies import CommitRequest, FetchedOffset, WantedOffset
+from pykafkad.state.groups.pending import PendingOffsets
 from pykafkad.state.groups.stored import LAST_MOMENT, NEVER, OffsetCommitValue, offset_record, offset_tombstone
 
 ByPartition = dict[tuple[str, int], OffsetCommitValue]
 _NONE: ByPartition = {}
+NOBODY = -1
 
 
 class Offsets:
-    __slots__ = ("by_group",)
+    __slots__ = ("by_group", "pending")
 
     def __init__(self) -> None:
-        self.by_group: dict[str, ByPartition] = {}  # hard state: only ``replay`` writes it
+        self.by_group: dict[str, ByPartition] = {}  # hard state: only ``replay`` and ``end`` write it
+        self.pending = PendingOffsets()  # hard state, likewise
 
     def __contains__(self, group_id: str) -> bool:
-        return group_id in self.by_group
+        return group_id in self.by_group or self.pending.touches(group_id)
 
-    def replay(self, group_id: str, topic: str, partition: int, value: OffsetCommitValue | None) -> None:
-        if value is not None:
-            mine = self.by_group.get(group_id)
-            if mine is None:
-                mine = self.by_group[group_id] = {}
-            mine[topic, partition] = value
-            return
+    def groups(self) -> Iterable[str]:
+        """All groups that have offsets, or would have some if a transaction committed."""
+        return self.by_group.keys() | self.pending.groups()
+
+    def replay(
+        self, group_id: str, topic: str, partition: int, value: OffsetCommitValue | None, producer_id: int = NOBODY
+    ) -> None:
+        """``producer_id``: whose transaction the record belongs to."""
+        key = (topic, partition)
+        if value is None:
+            self._drop(group_id, key)
+            self.pending.forget(group_id, key)
+        elif producer_id >= 0:
+            self.pending.put(producer_id, group_id, key, value)
+        else:
+            self._put(group_id, key, value)
+            self.pending.overtake(group_id, key)
+
+    def end(self, producer_id: int, commit: bool) -> None:
+        """A marker: the producer's transaction is over."""
+        for group_id, key, value in self.pending.end(producer_id, commit):
+            self._put(group_id, key, value)
+
+    def _put(self, group_id: str, key: tuple[str, int], value: OffsetCommitValue) -> None:
+        mine = self.by_group.get(group_id)
+        if mine is None:
+            mine = self.by_group[group_id] = {}
+        mine[key] = value
+
+    def _drop(self, group_id: str, key: tuple[str, int]) -> None:
         mine = self.by_group.get(group_id)
         if mine is not None:
-            mine.pop((topic, partition), None)
+            mine.pop(key, None)
             if not mine:
                 del self.by_group[group_id]
 
@@ -58,31 +84,40 @@ class Offsets:
                 codes.append(ErrorCode.NONE)
         return tuple(records), tuple(codes)
 
-    def fetch(self, group_id: str, wanted: Iterable[WantedOffset] | None) -> Iterator[FetchedOffset]:
+    def fetch(
+        self, group_id: str, wanted: Iterable[WantedOffset] | None, require_stable: bool = False
+    ) -> Iterator[FetchedOffset]:
         """The offsets asked for, or all. One that was committed for an earlier topic of that name counts as none."""
-        mine = self.of(group_id)
+        mine, unstable = self.of(group_id), self.pending.unstable
         if wanted is None:
             for (topic, partition), value in mine.items():
-                yield FetchedOffset(topic, partition, value.offset, value.leader_epoch, value.metadata)
+                if require_stable and unstable(group_id, (topic, partition)):
+                    yield FetchedOffset(topic, partition, code=ErrorCode.UNSTABLE_OFFSET_COMMIT)
+                else:
+                    yield FetchedOffset(topic, partition, value.offset, value.leader_epoch, value.metadata)
             return
         for topic, partition, topic_id in wanted:
             found = mine.get((topic, partition))
-            if found is None or _another_topic(found.topic_id, topic_id):
+            if require_stable and unstable(group_id, (topic, partition)):
+                yield FetchedOffset(topic, partition, code=ErrorCode.UNSTABLE_OFFSET_COMMIT)
+            elif found is None or _another_topic(found.topic_id, topic_id):
                 yield FetchedOffset(topic, partition)
             else:
                 yield FetchedOffset(topic, partition, found.offset, found.leader_epoch, found.metadata)
 
     def forget(self, group_id: str) -> list[Write]:
-        return [offset_tombstone(group_id, topic, partition) for topic, partition in self.of(group_id)]
+        keys = [*self.of(group_id), *(key for key, _ in self.pending.of(group_id))]
+        return [offset_tombstone(group_id, topic, partition) for topic, partition in dict.fromkeys(keys)]
 
     def forget_topics(self, deleted: Mapping[str, bytes]) -> list[Write]:
         """Topics (name and id) are gone: so is what was committed for them, but not for a namesake made since."""
-        return [
-            offset_tombstone(group_id, topic, partition)
-            for group_id, mine in self.by_group.items()
-            for (topic, partition), value in mine.items()
-            if topic in deleted and not _another_topic(value.topic_id, deleted[topic])
-        ]
+        gone = {
+            (group_id, key): None
+            for group_id in self.groups()
+            for key, value in (*self.of(group_id).items(), *self.pending.of(group_id))
+            if key[0] in deleted and not _another_topic(value.topic_id, deleted[key[0]])
+        }
+        return [offset_tombstone(group_id, *key) for group_id, key in gone]
 
     def expired(
         self, group_id: str, now: int, retention_ms: int, empty_since: int | None, subscribed: Container[str]
@@ -101,7 +136,7 @@ class Offsets:
             else:
                 start = value.commit_timestamp if empty_since is None else max(empty_since, value.commit_timestamp)
                 due = start + retention_ms
-            if now >= due:
+            if now >= due and not self.pending.unstable(group_id, (topic, partition)):
                 records.append(offset_tombstone(group_id, topic, partition))
         return records
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pykafkad.errors import Refused
-from pykafkad.state.decisions import Decision
+from pykafkad.state.decisions import Decision, Producer
 from pykafkad.state.groups import bodies
 from pykafkad.state.groups.bodies import CommitRequest, NewOffset, WantedOffset
 from pykafkad.state.groups.classic import JoinRequest, Leaver, SyncRequest
@@ -17,11 +17,11 @@ from pykafkad.state.groups.phases import COMES_FROM, Completing, Dead, Empty, Pr
 from pykafkad.state.groups.turn import GroupSettings
 from tests.kit.machine_laws import UnderLaw
 
-SETTINGS = GroupSettings(max_size=5, offsets_retention_ms=200_000)
+SETTINGS = GroupSettings(max_size=4, offsets_retention_ms=200_000)
 
 
 def hard(machine: GroupMachine) -> Any:
-    return machine.stored, machine.offsets.by_group
+    return machine.stored, machine.offsets.by_group, machine.offsets.pending
 
 
 class Walk:
@@ -41,8 +41,8 @@ class Walk:
 
     def step(self) -> None:
         choice = self.dice.choices(
-            ["join", "rejoin", "sync", "heartbeat", "leave", "commit", "look", "admin", "time"],
-            [3, 6, 6, 4, 1, 4, 1, 0.5, 5],
+            ["join", "rejoin", "sync", "heartbeat", "leave", "commit", "transact", "look", "admin", "time"],
+            [3, 6, 6, 4, 1, 4, 2, 1, 0.5, 5],
         )[0]
         getattr(self, choice)()
 
@@ -126,9 +126,27 @@ class Walk:
             )
         )
 
+    def transact(self) -> None:
+        producer_id = self.dice.randrange(3)
+        if self.dice.random() < 0.4:
+            self.law.end_transaction(producer_id, self.dice.random() < 0.6)
+            return
+        group, member, instance = self.pick()
+        named = self.dice.random() < 0.7
+        offsets = [NewOffset(self.dice.choice("tu"), self.dice.randrange(3), self.law.now)]
+        commit = CommitRequest(
+            group,
+            member if named else "",
+            instance if named else None,
+            self._generation(group) if named else -1,
+            offsets,
+        )
+        self.watch(self.law.command("commit_in_transaction", commit, Producer(producer_id, 0)))
+
     def look(self) -> None:
         group = self.pick()[0]
-        self.watch(self.law.command("fetch", group_id=group, wanted=None, require_stable=False))
+        stable = self.dice.random() < 0.5
+        self.watch(self.law.command("fetch", group_id=group, wanted=None, require_stable=stable))
         self.watch(self.law.command("describe", group_id=group))
         self.watch(self.law.command("listing"))
 

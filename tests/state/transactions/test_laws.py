@@ -121,9 +121,7 @@ class Walk:
         from pykafkad.state.transactions.stored import record
 
         write = record(name, known.moved(known.phase, self.law.now, epoch=32_764), min(self.version, 1))
-        self.law.log.append(write)
-        for machine in (self.law.machine, self.law.twin):
-            machine.replay(write.key, write.value)
+        self.law.wrote(write)
         self.seen[name].append(Identity(known.producer_id, 32_764))
 
     def watch(self, before: dict[str, Transaction], *, moved: bool) -> None:
