@@ -15,6 +15,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events
 from pykafkad.model import TopicPartition
+from pykafkad.runtime.refusals import RECOVERING
 from pykafkad.runtime.tasks import Tasks
 from pykafkad.storage import names
 
@@ -94,7 +95,10 @@ class Moves:
                     target.doom(f"{target.path}/{names.future_directory_name(*key, marked.unique)}", 0)
                 else:
                     self.begin(key, target, marked.unique)
-            elif found.code in (ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NOT_LEADER_OR_FOLLOWER):
+            elif found is not RECOVERING and found.code in (
+                ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+                ErrorCode.NOT_LEADER_OR_FOLLOWER,
+            ):
                 waiting.remove((target, marked))
                 target.doom(f"{target.path}/{names.future_directory_name(*key, marked.unique)}", 0)
 

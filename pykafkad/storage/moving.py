@@ -124,14 +124,17 @@ class Mirror:
         if self._active is not segment:
             self._leave_active()
             self._disk.remove(self._final(segment))
-            self._reading = self.source.disk.open(segment.path)
             self._writing = self._disk.open(self._named(segment), create=True)
             self._writing.truncate(0)
             self._disk.sync_directory(self._path)
             self._active = segment
             self.end_offset = segment.base_offset
-        assert self._reading is not None and self._writing is not None
+        assert self._writing is not None
         position, size = self._writing.size, segment.size
+        if position >= size:
+            return 0
+        if self._reading is None:  # only now: a segment without records may have no file yet
+            self._reading = self.source.disk.open(segment.path)
         piece = self._reading.pread(min(STEP_BYTES, size - position), position)
         if len(piece) >= 12 and (first := 12 + int.from_bytes(piece[8:12], "big")) > len(piece):
             piece = self._reading.pread(min(max(first, HEADER_SIZE), size - position), position)

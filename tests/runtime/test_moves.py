@@ -9,6 +9,7 @@ from kafkawire.api import alter_replica_log_dirs as wire
 from kafkawire.api import describe_log_dirs
 from kafkawire.errors import ErrorCode
 from pykafkad.runtime.partition import Appended
+from pykafkad.runtime.refusals import RECOVERING
 from tests.kit.broker import Broker, records_of
 from tests.kit.loop import run
 
@@ -89,6 +90,20 @@ def test_a_partition_moves_while_it_is_written() -> None:
     run(main())
 
 
+def test_an_empty_partition_moves_too() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=1)
+        target = other(broker)
+        await alter(broker, target, ("t", 0))
+        await asyncio.sleep(1)
+        assert where(broker) == target
+        assert broker.write("t", b"x") == Appended(0, 0, -1, 0) and values(broker) == [b"x"]
+        broker = await broker.restarted()
+        assert where(broker) == target and values(broker) == [b"x"]
+
+    run(main())
+
+
 def test_a_move_survives_a_kill_and_goes_on() -> None:
     async def main() -> None:
         broker = Broker(dirs=(A, B))
@@ -109,6 +124,28 @@ def test_a_move_survives_a_kill_and_goes_on() -> None:
         await settled(broker)
         assert where(broker) == target and values(broker) == written
         await broker.partitions.stop()
+
+    run(main())
+
+
+def test_a_move_goes_on_only_when_its_partition_is_recovered() -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B), t=1)
+        for _ in range(30):
+            broker.write("t", bytes(100_000))
+        broker.set_broker(replica_alter_log_dirs_io_max_bytes_per_second="100000")
+        target = other(broker)
+        await alter(broker, target, ("t", 0))
+        await asyncio.sleep(1)
+        broker = broker.crashed()
+        get = broker.partitions.get
+        broker.partitions.get = lambda topic, index: RECOVERING  # type: ignore[method-assign]
+        broker.partitions.moves.resume()
+        broker.partitions.get = get  # type: ignore[method-assign]
+        broker.set_broker()
+        broker.partitions.moves.resume()
+        await settled(broker)
+        assert where(broker) == target
 
     run(main())
 
