@@ -59,6 +59,10 @@ def _coordinators(a: Exchange, b: Exchange, d: Difference) -> bool:
     return a.api == "find_coordinator" and NOT_BUILT_YET in _codes(b.answer)
 
 
+def _named_twice(a: Exchange, b: Exchange, d: Difference) -> bool:
+    return a.api == "add_partitions_to_txn" and a.version >= 4 and a.what.startswith("transactions and one with")
+
+
 def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
     if a.api not in ("describe_configs", "create_topics") or "configs" not in d.where:
         return False
@@ -147,6 +151,14 @@ MEANT: tuple[Meant, ...] = (
         "COORDINATOR_NOT_AVAILABLE",
         "not built yet",
         _coordinators,
+    ),
+    Meant(
+        "named twice",
+        "AddPartitionsToTxn v4+: a transactional id twice",
+        "both are answered with the partitions of the last",
+        "each with its own",
+        "brokers alone send it, and none names an id twice",
+        _named_twice,
     ),
     Meant(
         "min.insync.replicas",
