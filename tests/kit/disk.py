@@ -273,6 +273,11 @@ class MemoryDisk:
                 return error
         return None
 
+    @property
+    def dead(self) -> bool:
+        """Whether ``cut_after`` has come to its end."""
+        return self.cut_after is not None and self.cut_after <= 0
+
     def step(self) -> None:
         """Something is about to change on the disk, or to become durable."""
         self.changes += 1
