@@ -14,6 +14,8 @@ from pykafkad.storage.segment import CorruptSegment, Place, Segment
 if TYPE_CHECKING:
     from pykafkad.config import TopicConfig
 
+_FOREVER = (1 << 63) - 1
+
 
 def open_log(
     place: Place,
@@ -44,6 +46,10 @@ def open_log(
         log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=False)
         if loaded.epochs_changed:
             log.save_epochs()
+        if not clean and topic_config.flush_messages < _FOREVER:
+            # A killed process leaves records that were never synced. Where answers wait for a sync those are shown to
+            # nobody, and a repeated request is not told that it is already there, before they are safe too.
+            log.flush()
         for segment in loaded.segments:  # most logs are not asked for: what was looked at is let go again
             segment.close()
     except (OSError, CorruptSegment, CorruptIndex) as error:
