@@ -43,6 +43,7 @@ class Trial:
         self.chance = chance
         self.tally = tally
         self.broker = Pykafkad(directory, SETTINGS)
+        self.broker.patience = 120  # on a busy machine
         self.broker.start()
         admin = AdminClient({"bootstrap.servers": self.broker.bootstrap, "log_level": 0})
         self.streams: list[Stream] = [
