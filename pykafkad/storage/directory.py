@@ -408,7 +408,7 @@ class LogDir:
 
     def _amend(self, limits: Mapping[TopicPartition, int]) -> None:
         """Lower what the checkpoints on disk say of these partitions; the caller holds ``_writing``."""
-        for name in (names.RECOVERY_POINTS, names.LOG_STARTS, names.HIGH_WATERMARKS):
+        for name in (names.RECOVERY_POINTS, names.LOG_STARTS, names.HIGH_WATERMARKS, names.CLEANER_OFFSETS):
             path = f"{self.path}/{name}"
             try:
                 offsets = decode_offsets(self.disk.read(path)) if self.disk.exists(path) else {}

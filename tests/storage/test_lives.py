@@ -58,6 +58,8 @@ CONFIG = st.fixed_dictionaries(
         "internal_segment_bytes": st.sampled_from((400, 1_000, 3_000)),
         "index_interval_bytes": st.sampled_from((0, 100, 400)),
         "retention_bytes": st.sampled_from((-1, 2_000)),
+        "segment_index_bytes": st.sampled_from((60, 10_000)),
+        "preallocate": st.booleans(),
     }
 )
 
@@ -118,6 +120,19 @@ def test_a_topic_made_anew_is_not_held_to_the_offsets_of_its_predecessor() -> No
     life.write(0, [3], 10, 0, -1)
     life.die("kill")
     assert (life.log(0).start_offset, life.log(0).end_offset) == (0, 3)
+
+
+def test_nor_after_a_death_between_the_two() -> None:
+    life = Life(MemoryDisk(), partitions=1)
+    life.write(0, [4], 10, 0, -1)
+    life.flush(0)
+    life.delete_records(0, 0.9)
+    life.checkpoint()
+    life.delete_topic(0)
+    life.die("kill")
+    life.write(0, [2], 10, 0, -1)
+    life.die("kill")
+    assert (life.log(0).start_offset, life.log(0).end_offset) == (0, 2)
 
 
 def test_a_checkpoint_that_was_being_written_says_nothing_of_a_deleted_log() -> None:
