@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from conformance.killing.load import Lost, Stream, Writing, consumer, create, patiently, read
+from conformance.killing.transactions import Transactions
 
 
 class Numbers(Writing):
@@ -193,4 +194,4 @@ class Topics(Writing):
         return len(found)
 
 
-STREAMS: list[Any] = [Numbers, Keys, Commits, Topics]
+STREAMS: list[Any] = [Numbers, Keys, Commits, Topics, Transactions]
