@@ -14,16 +14,18 @@ from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
 from kafkawire.checksum import crc32c
 from kafkawire.errors import WireError
 from kafkawire.records import outlines, unpacked
+from pykafkad.model import Aborted
 from pykafkad.storage import names
 from pykafkad.storage.cleaning.filtering import Filter, LastRecord
 from pykafkad.storage.cleaning.grouping import Sizes, groups
 from pykafkad.storage.cleaning.job import Cleaned, Finished, Job
 from pykafkad.storage.cleaning.offset_map import OffsetMap
-from pykafkad.storage.cleaning.transactions import Aborted, Transactions
+from pykafkad.storage.cleaning.transactions import Transactions
 from pykafkad.storage.disk import Buffer, Disk
 from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, TXN_ENTRY
 from pykafkad.storage.pool import Pool
 from pykafkad.storage.segment import CorruptSegment, Place, Segment
+from pykafkad.storage.transactions import decode, encode
 
 _OPEN_FILES = 4
 _INDEX_BYTES = 4 * 1024 * 1024
@@ -116,9 +118,8 @@ class _Round:
         for base in self.job.indexed:
             path = self.place.path(base, names.TXN_INDEX)
             if self.disk.exists(path):
-                data = self.disk.read(path)
-                entries = TXN_ENTRY.iter_unpack(data[: len(data) - len(data) % TXN_ENTRY.size])
-                found += [Aborted(*entry) for entry in entries]
+                data = self.disk.read(path)  # the active segment's may have an entry that is being written
+                found += decode(data[: len(data) - len(data) % TXN_ENTRY.size], path)
         return [entry for entry in found if entry.first_offset < self.job.first_uncleanable]
 
     # -- learning ----------------------------------------------------------------------------------------------------
@@ -239,7 +240,7 @@ class _Round:
         if aborted:
             suffixes.append(names.TXN_INDEX)
             index = disk.open(place.path(new.base_offset, names.TXN_INDEX), create=True)
-            index.append(*(TXN_ENTRY.pack(*entry) for entry in aborted))
+            index.append(encode(aborted))
         new.file.fsync()
         for suffix in suffixes:
             disk.fsync(place.path(new.base_offset, suffix))

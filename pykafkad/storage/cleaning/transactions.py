@@ -9,22 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from struct import Struct
-from typing import NamedTuple
 
 from kafkawire.batches import TRANSACTIONAL, BatchHeader
+from pykafkad.model import Aborted
 
 _MARKER_TYPE = Struct(">2xh")
 _ABORT, _COMMIT = 0, 1
-
-
-class Aborted(NamedTuple):
-    """An entry of a ``.txnindex``."""
-
-    version: int
-    producer_id: int
-    first_offset: int
-    last_offset: int
-    last_stable_offset: int
 
 
 class _Open:

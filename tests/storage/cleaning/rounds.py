@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kafkawire.batches import BatchHeader
+from kafkawire.batches import BatchHeader, header_at, stamp
 from kafkawire.records import Record, build, iterate
-from pykafkad.model import TopicPartition
+from pykafkad.model import Aborted
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import names
 from pykafkad.storage.cleaning.choice import dirt
 from pykafkad.storage.cleaning.clean import clean
 from pykafkad.storage.cleaning.job import Cleaned, Finished, Job
-from pykafkad.storage.indexes import TXN_ENTRY
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.swap import Swap, make_durable
 from tests.kit.disk import MemoryDisk
 from tests.storage.helpers import append, open_dir, open_log
 
-KEY = TopicPartition("t", 0)
 Seen = tuple[int, bytes | None, bytes | None]
 """(offset, key, value)"""
 
@@ -58,7 +55,7 @@ class CompactedLog:
         return header
 
     def end_transaction(self, producer_id: int, *, commit: bool, first_offset: int) -> None:
-        """The marker; an abort is noted where Kafka notes it, in the index beside the active segment."""
+        """The marker, and with an abort its entry in the index beside the active segment."""
         self.now += 1
         marker = build(
             [(b"\0\0" + int(commit).to_bytes(2, "big"), b"\0\0\0\0\0\0")],
@@ -68,16 +65,15 @@ class CompactedLog:
             transactional=True,
             control=True,
         )
-        (header,) = append(self.log, marker, now=self.now)
-        active = self.log.segments[-1].base_offset
-        data = bytearray(marker)
-        self.producers.replay(header, data)
-        self.producers.committed(self.log.end_offset)
-        if not commit:
-            unstable = self.producers.first_unstable
-            stable = self.log.end_offset if unstable is None else unstable
-            file = self.disk.open(self.log.place.path(active, names.TXN_INDEX), create=True)
-            file.append(TXN_ENTRY.pack(0, producer_id, first_offset, header.base_offset, stable))
+        end = self.log.end_offset
+        stamp(marker, 0, end, 0)
+        header = header_at(marker, 0)
+        self.producers.replay(header, marker)
+        self.producers.committed(end + 1)
+        unstable = self.producers.first_unstable
+        stable = end + 1 if unstable is None else unstable
+        aborted = None if commit else Aborted(producer_id, first_offset, end, stable)
+        self.log.append_marker(marker, header, aborted, self.now)
 
     def roll(self) -> None:
         self.log.roll(self.now)
@@ -142,7 +138,7 @@ class CompactedLog:
                 if position + length > len(data):
                     break
                 batch = data[position : position + length]
-                header = _header(batch)
+                header = header_at(batch, 0)
                 if header.last_offset >= offset:
                     found.append((header, list(iterate(batch))))
                     offset = header.next_offset
@@ -152,7 +148,7 @@ class CompactedLog:
     def committed(self, start: int | None = None) -> list[Seen]:
         """What a read_committed consumer sees from ``start`` on, who drops aborted data as clients do."""
         start = self.log.start_offset if start is None else start
-        aborted = sorted((entry[2], entry[1]) for entry in self.aborted() if entry[3] >= start)
+        aborted = sorted((one.first_offset, one.producer_id) for one in self.log.aborted(start, self.log.end_offset))
         dropping: set[int] = set()
         seen: list[Seen] = []
         for header, records in self.batches(start):
@@ -167,22 +163,15 @@ class CompactedLog:
                 seen += [(r.offset, r.key, r.value) for r in records if r.offset >= start]
         return seen
 
-    def aborted(self) -> list[tuple[int, ...]]:
-        found: list[tuple[int, ...]] = []
+    def aborted(self) -> list[Aborted]:
+        found: list[Aborted] = []
         for segment in self.log.segments:
-            path = self.log.place.path(segment.base_offset, names.TXN_INDEX)
-            if self.disk.exists(path):
-                found += TXN_ENTRY.iter_unpack(self.disk.read(path))
+            if segment.transactions is not None:
+                found += segment.transactions.entries()
         return found
 
     def files(self, ending: str) -> Sequence[str]:
         return sorted(name for name in self.disk.list(self.log.directory) if name.endswith(ending))
-
-
-def _header(batch: bytes) -> BatchHeader:
-    from kafkawire.batches import header_at
-
-    return header_at(batch, 0)
 
 
 def latest(seen: Sequence[Seen]) -> dict[bytes, bytes]:
