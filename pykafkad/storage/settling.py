@@ -65,7 +65,8 @@ def names_synced(log: PartitionLog, synced: bool) -> None:
 
 def synced(log: PartitionLog) -> None:
     """The volume was synced after the log was closed: it has settled for good."""
-    log.recovery_point = log.end_offset
+    log.recovery_point = log._settled = log.end_offset
+    log._directory_dirty = log._folder_dirty = False
     for segment in log._segments:
         segment.durable = True
 
