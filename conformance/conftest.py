@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
 import time
 import warnings
 from collections import Counter
@@ -25,6 +26,7 @@ from conformance import brokers, outcomes
 from conformance.arrange import Arranger
 from conformance.clients import CLIENTS, LOCAL, Admin, Cannot, Client, available
 from conformance.clients import client as make_client
+from conformance.tools import Tools
 
 SETTINGS = {
     "auto.create.topics.enable": "false",
@@ -203,6 +205,17 @@ def broker(
             yield made
     else:
         yield Given(kind)
+
+
+@pytest.fixture(scope="session")
+def tools() -> Iterator[Tools]:
+    if missing := brokers.apache_missing():
+        pytest.skip(missing)
+    if shutil.which("javac") is None:
+        pytest.skip("Kafka's tools are left out: javac is missing (apt-get install openjdk-17-jdk-headless)")
+    made = Tools()
+    yield made
+    made.close()
 
 
 Starter = Callable[..., brokers.Broker]

@@ -9,9 +9,10 @@ import hashlib
 import os
 import pathlib
 import random
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -20,6 +21,7 @@ from conformance import brokers, visible
 from conformance.arrange import Arranger
 from conformance.clients import CODECS, Client, Message, eventually, gather, produce
 from conformance.clients import client as make_client
+from conformance.tools import Tools
 from conformance.visible import Eyes
 from kafkawire.api import init_producer_id
 from kafkawire.api import produce as produce_api
@@ -35,6 +37,7 @@ SETTINGS = {
 BEGAN = 1_700_000_000_000
 TIMES = [BEGAN + 2, BEGAN + 3, BEGAN + 7, BEGAN + 1_000_000]
 RECORDS = 30
+COMPLAINT = re.compile(r"(?i)exception|mismatch|non-consecutive|out of order|isvalid: false|corrupt|error")
 
 
 class Raw(NamedTuple):
@@ -95,8 +98,8 @@ def fill(broker: brokers.Broker, rng: random.Random) -> Raw:
             produce(client, "plain", messages, codec=codec)
         keyed = [Message(None if i % 7 == 6 else b"%d" % i, b"key-%d" % (i % 5), partition=i % 2) for i in range(40)]
         produce(client, "kept.by_key", keyed)
-        for i in range(6):
-            filling = rng.randbytes(300_000)
+        for i in range(12):
+            filling = rng.randbytes(200_000)
             produce(client, "rolled", [Message(filling, b"%d" % i, (), 0, BEGAN + i)] * 2)
         admin.delete_records("rolled", 0, 5)
         produce(client, "stamped", [Message(b"x", partition=0, timestamp=BEGAN)] * 3)
@@ -105,6 +108,7 @@ def fill(broker: brokers.Broker, rng: random.Random) -> Raw:
         assert raw.send(broker.port, "idempotent", 0) == (0, 10)
         assert raw.send(broker.port, "idempotent", 2) == (0, 12)
         commit(client, admin)
+        transact(broker)
         admin.alter("plain", {"max.message.bytes": "2000000", "retention.ms": "900000000000"})
         alter_broker(broker, "log.cleaner.threads", "2")
         return raw
@@ -114,11 +118,28 @@ def fill(broker: brokers.Broker, rng: random.Random) -> Raw:
 
 def commit(client: Client, admin: Arranger) -> None:
     member = client.consumer("readers", ["plain"])
-    gather(member, RECORDS * len(CODECS))
+    gather(member, RECORDS * len(CODECS), 90)
     member.commit({("plain", 0): 7, ("plain", 2): 11})
     member.commit({("plain", 0): 9})
     member.close()
     admin.alter_offsets("by-hand", "rolled", {0: 6})
+
+
+def transact(broker: brokers.Broker) -> None:
+    """One transaction committed, one aborted, and the open one of a producer that died."""
+    from confluent_kafka import Producer
+
+    for name, end in (("first", "commit"), ("second", "abort"), ("third", "")):
+        producer = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": name})
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        for i in range(3):
+            producer.produce("plain", b"%s %d" % (name.encode(), i), partition=1, timestamp=BEGAN + 100)
+        producer.flush(30)
+        if end == "commit":
+            producer.commit_transaction(30)
+        elif end == "abort":
+            producer.abort_transaction(30)
 
 
 def alter_broker(broker: brokers.Broker, key: str, value: str) -> None:
@@ -199,3 +220,49 @@ def test_an_apache_kafka_is_taken_over(filled: Filled, tmp_path: pathlib.Path) -
     assert tree(filled.data) == before, "the source is as it was"
     if filled.clean:  # nothing of this was synced before the kill, so all of it may have to be mended
         assert linked, "both are on one volume"
+
+
+def dumped(tools: Tools, files: Iterable[pathlib.Path], *options: str) -> str:
+    """What Kafka's dump tool says of each file, one by one: of several at once it misses offsets between them."""
+    said = []
+    for path in files:
+        ended = tools.run("kafka-dump-log", "--files", str(path), *options)
+        # Of a log that doesn't begin at 0 it complains that its first offset doesn't follow -1.
+        heard = re.sub(r"Non-consecutive offsets in [^\n]*\n\s*-1 is followed by \d+", "", ended.out + ended.err)
+        complaint = COMPLAINT.search(heard)
+        assert ended.code == 0, f"{path}: {ended.err}"
+        assert complaint is None, f"{path}: {ended.out}{ended.err}"
+        said.append(ended.out)
+    return "".join(said)
+
+
+@pytest.mark.timeout(300)
+def test_what_we_write_is_read_by_kafkas_dump_tool(tools: Tools, tmp_path: pathlib.Path) -> None:
+    with brokers.running("pykafkad", tmp_path, SETTINGS) as ours:
+        raw = fill(ours, random.Random(2))
+        ours.stop()
+        files = [path for path in sorted(ours.data.rglob("0*")) if path.stat().st_size]
+    suffixes = {path.suffix for path in files}
+    by_suffix = {suffix: [path for path in files if path.suffix == suffix] for suffix in suffixes}
+    logs = {path for path in by_suffix[".log"] if not path.parent.name.startswith("__")}
+    said = dumped(tools, sorted(logs), "--deep-iteration", "--print-data-log", "--max-message-size", "2000000")
+    assert {codec for codec in CODECS if f"compresscodec: {codec}" in said} == set(CODECS)
+    assert "headerKeys: [h,h]" in said
+    assert said.count("endTxnMarker: COMMIT") == said.count("endTxnMarker: ABORT") == 1
+    indexes = [path for path in by_suffix[".index"] + by_suffix[".timeindex"] if path.with_suffix(".log") in logs]
+    assert len({path.suffix for path in indexes}) == 2
+    for option in ("--index-sanity-check", "--verify-index-only"):
+        dumped(tools, indexes, option)
+    dumped(tools, indexes)
+    snapshots = dumped(tools, by_suffix[".snapshot"])
+    assert f"producerId: {raw.producer_id} producerEpoch: 0" in snapshots
+    assert re.search(r"currentTxnFirstOffset: (OptionalLong\[\d+\]|\d+)", snapshots), "the open transaction"
+    aborted = dumped(tools, by_suffix[".txnindex"])
+    assert "version: 0 producerId:" in aborted
+    groups = [path for path in by_suffix[".log"] if path.parent.name.startswith("__consumer_offsets-")]
+    said = dumped(tools, groups, "--offsets-decoder")
+    assert '"group":"readers","topic":"plain","partition":0' in said
+    assert '"group":"by-hand","topic":"rolled","partition":0' in said
+    coordinated = [path for path in by_suffix[".log"] if path.parent.name.startswith("__transaction_state-")]
+    said = dumped(tools, coordinated, "--transaction-log-decoder")
+    assert all(f'"transactionalId":"{name}"' in said for name in ("first", "second", "third"))

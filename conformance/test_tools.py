@@ -8,7 +8,6 @@ import os
 import pathlib
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,17 +20,6 @@ from conformance.conftest import Given
 from conformance.tools import Ended, Tools
 
 TRANSCRIPTS = sorted((pathlib.Path(__file__).parent / "transcripts").glob("*.txt"))
-
-
-@pytest.fixture(scope="session")
-def tools() -> Iterator[Tools]:
-    if missing := brokers.apache_missing():
-        pytest.skip(missing)
-    if shutil.which("javac") is None:
-        pytest.skip("Kafka's tools are left out: javac is missing (apt-get install openjdk-17-jdk-headless)")
-    made = Tools()
-    yield made
-    made.close()
 
 
 @pytest.mark.timeout(240)

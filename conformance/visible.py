@@ -1,5 +1,5 @@
 """Everything that a client can see of a broker's data, as values that can be compared: batches byte for byte as they
-are fetched, offsets by time, aborted transactions, groups and their offsets, topics with ids, settings.
+are fetched, offsets by time, aborted transactions, producers, groups and their offsets, topics with ids, settings.
 
 Leader epochs are left out where they stand for who leads now; those inside the batches count.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from conformance.clients import eventually
 from conformance.differential.wire import Connection, Nothing, read_answer
 from kafkawire.api import (
     describe_configs,
     describe_groups,
+    describe_producers,
     fetch,
     list_groups,
     list_offsets,
@@ -97,12 +99,28 @@ class Eyes:
         (answer,) = self.ask("offset_for_leader_epoch", 4, request).topics[0].partitions
         return answer.leader_epoch, answer.end_offset
 
+    def producers(self, topic: str, partition: int) -> list[tuple[int, ...]]:
+        asked = describe_producers.TopicRequest(name=topic, partition_indexes=[partition])
+        (answer,) = self.ask("describe_producers", 0, describe_producers.Request(topics=[asked])).topics[0].partitions
+        assert answer.error_code == 0
+        return sorted(
+            (p.producer_id, p.producer_epoch, p.last_sequence, p.last_timestamp, p.current_txn_start_offset)
+            for p in answer.active_producers
+        )
+
     def settings(self, kind: int, name: str) -> dict[str, str | None]:
         """What was set while the broker ran."""
         asked = describe_configs.Resource(resource_type=kind, resource_name=name, configuration_keys=None)
         (answer,) = self.ask("describe_configs", 4, describe_configs.Request(resources=[asked])).results
         assert answer.error_code == 0, answer.error_message
         return {one.name: one.value for one in answer.configs if one.config_source in DYNAMIC}
+
+    def ready(self) -> bool:
+        """Whether it leads all of its partitions and has loaded all of its groups: some come later after a crash."""
+        topics = self.topics().items()
+        return self.ask("list_groups", 5, list_groups.Request()).error_code == 0 and all(
+            self.offsets(topic, number, [])[0][2] == 0 for topic, (_, count) in topics for number in range(count)
+        )
 
     def groups(self) -> dict[str, Any]:
         found = {}
@@ -126,6 +144,7 @@ def everything(port: int, times: list[int]) -> dict[str, Any]:
     """A broker's data as its clients see it, by what it is about. ``times``: of which to ask for offsets, in ms."""
     eyes = Eyes(port)
     try:
+        eventually(eyes.ready, "all partitions are led and all groups loaded", timeout=90)
         seen: dict[str, Any] = {"topics": eyes.topics(), "groups": eyes.groups(), "broker": eyes.settings(BROKER, "1")}
         for topic, (_, partitions) in sorted(seen["topics"].items()):
             seen[f"settings of {topic}"] = eyes.settings(TOPIC, topic)
@@ -137,6 +156,7 @@ def everything(port: int, times: list[int]) -> dict[str, Any]:
                 seen[f"batches of {where}"] = eyes.batches(topic, number, start)
                 seen[f"committed batches of {where}"] = eyes.batches(topic, number, start, committed=True)
                 seen[f"epochs of {where}"] = eyes.epoch_end(topic, number, 0)
+                seen[f"producers of {where}"] = eyes.producers(topic, number)
         return seen
     finally:
         eyes.close()
