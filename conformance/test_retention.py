@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from conformance.arrange import Arranger
 from conformance.brokers import Broker
-from conformance.clients import Message, eventually, produce
+from conformance.clients import Failed, Message, eventually, produce
 from conformance.clients import client as make_client
 
 Start = Callable[..., Broker]
@@ -135,6 +137,18 @@ def test_segments_close_by_time_and_index_as_soon_as_the_settings_say(
     stand.write(1)  # two days after the segment's first record
     assert list(stand.files()) == [f"{0:020d}.log", f"{2:020d}.log"]
     assert f"{2:020d}.snapshot" in stand.files(".snapshot")
+
+
+def test_lags_of_compaction_that_contradict_each_other_are_refused(kind: str, own_broker: Start, topic: str) -> None:
+    stand = Stand(own_broker, topic)
+    with pytest.raises(Failed) as failure:
+        stand.admin.create(topic, 1, {"min.compaction.lag.ms": "20", "max.compaction.lag.ms": "10"})
+    assert failure.value.code == 40  # INVALID_CONFIG
+    stand.admin.create(topic, 1, {"max.compaction.lag.ms": "10"})
+    with pytest.raises(Failed) as failure:
+        stand.admin.alter(topic, {"min.compaction.lag.ms": "20"})
+    assert failure.value.code == 40
+    stand.admin.alter(topic, {"min.compaction.lag.ms": "10"})
 
 
 def test_deleted_files_stay_for_a_while(kind: str, own_broker: Start, topic: str) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from kafkawire.errors import ErrorCode
 from pykafkad.cluster.image import BROKER, CLIENT_METRICS, GROUP, TOPIC, ClusterImage
-from pykafkad.config import Config, GroupConfig, Kind, Setting, TopicConfig, Update
+from pykafkad.config import Config, GroupConfig, Kind, Setting, TopicConfig, Update, topic_config
 from pykafkad.config.groups import bounds
 from pykafkad.config.metrics import ClientMetricsConfig, refuse_match
 from pykafkad.errors import Refused
@@ -70,6 +70,15 @@ def refuse_topic_value(key: str, text: str) -> str | None:
     return refuse_value(setting, text)
 
 
+def refuse_topic_values(config: Config, overrides: Mapping[str, str]) -> str | None:
+    """Why values that are right one by one contradict each other."""
+    topic = topic_config(config, overrides)
+    least, most = topic.min_compaction_lag_ms, topic.max_compaction_lag_ms
+    if least > most:
+        return f"conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})"
+    return None
+
+
 def altered(
     image: ClusterImage,
     config: Config,
@@ -97,6 +106,8 @@ def altered(
         outcome = _apply(config, resource_type, name, result, one)
         if outcome is not None:
             return outcome
+    if resource_type == TOPIC and (refused := _config(refuse_topic_values(config, result))) is not None:
+        return refused
     return result
 
 

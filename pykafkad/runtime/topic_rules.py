@@ -14,7 +14,7 @@ from pykafkad.cluster import keys
 from pykafkad.cluster.image import ClusterImage, TopicImage
 from pykafkad.config import Config
 from pykafkad.errors import Refused
-from pykafkad.runtime.config_rules import refuse_topic_value
+from pykafkad.runtime.config_rules import refuse_topic_value, refuse_topic_values
 from pykafkad.state import placement
 
 MAX_NAME_LENGTH = 249
@@ -73,6 +73,9 @@ def plan_topic(image: ClusterImage, config: Config, topic: NewTopic, start: int)
             return Refused(ErrorCode.INVALID_CONFIG, f"Null value not supported for topic configs: {key}")
         if (reason := refuse_topic_value(key, value)) is not None:
             return Refused(ErrorCode.INVALID_CONFIG, reason)
+    given = {key: value for key, value in topic.configs.items() if value is not None}
+    if (reason := refuse_topic_values(config, given)) is not None:
+        return Refused(ErrorCode.INVALID_CONFIG, reason)
     if topic.assignments:
         return _by_hand(image, topic)
     partitions = config.num_partitions if topic.partitions == -1 else topic.partitions

@@ -234,6 +234,22 @@ def test_a_resource_comes_once_in_a_request(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_lags_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    """Each alone is right; what counts is what would be in effect, the broker's defaults included."""
+
+    async def scenario(broker: Control) -> None:
+        both = {"min.compaction.lag.ms": "20", "max.compaction.lag.ms": "10"}
+        created = await broker.admin.create_topics(
+            [NewTopic("t", configs={"max.compaction.lag.ms": "10"}), NewTopic("u", configs=both)]
+        )
+        assert getattr(created["u"], "code", None) == ErrorCode.INVALID_CONFIG
+        name, said = await alter(broker, TOPIC, "t", ("min.compaction.lag.ms", 0, "20"))
+        assert name == "INVALID_CONFIG" and "conflict" in said
+        assert broker.image.config(TOPIC, "t") == {"max.compaction.lag.ms": "10"}
+
+    play(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("version", range(3))
 def test_the_old_way_replaces_everything(tmp_path: Path, version: int) -> None:
     async def scenario(broker: Control) -> None:
