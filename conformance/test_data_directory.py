@@ -142,6 +142,24 @@ def transact(broker: brokers.Broker) -> None:
             producer.abort_transaction(30)
 
 
+def end_what_was_open(broker: brokers.Broker) -> None:
+    """Whoever had a transaction open comes back: it is aborted, and readers of what is committed get past it."""
+    from confluent_kafka import Producer
+
+    eyes = Eyes(broker.port)
+    try:
+        offsets = eyes.offsets("plain", 1, [])
+        end, stable = offsets[1][3], offsets[4][3]
+        assert stable == end - 3
+        heir = Producer({"bootstrap.servers": broker.bootstrap, "transactional.id": "third"})
+        heir.init_transactions(60)
+        eventually(lambda: eyes.offsets("plain", 1, [])[4][3] == end + 1, "the marker is written", timeout=60)
+        aborted = eyes.batches("plain", 1, stable, committed=True)["aborted"]
+        assert stable in {first for _, first in aborted}
+    finally:
+        eyes.close()
+
+
 def alter_broker(broker: brokers.Broker, key: str, value: str) -> None:
     from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
@@ -213,6 +231,7 @@ def test_an_apache_kafka_is_taken_over(filled: Filled, tmp_path: pathlib.Path) -
         assert filled.raw.send(ours.port, "idempotent", 4) == (0, 14)
         fresh = raw_producer(ours.port)
         assert fresh.producer_id > filled.raw.producer_id, "producer ids are not handed out twice"
+        end_what_was_open(ours)
         produce(make_client("confluent", ours.bootstrap), "rolled", [Message(b"here", partition=0)])
         assert ours.stop() == 0
     finally:

@@ -80,7 +80,7 @@ def survey(paths: Sequence[str], targets: Sequence[str], features: Features) -> 
     if len(targets) not in (1, len(paths)):
         raise ConfigError(f"{len(targets)} data directories for {len(paths)}: name one, or one for each")
     for target in targets:
-        _refuse_target(target)
+        _refuse_target(target, paths)
     sources: list[Source] = []
     try:
         for path in paths:
@@ -102,7 +102,10 @@ def survey(paths: Sequence[str], targets: Sequence[str], features: Features) -> 
 # -- refusals ------------------------------------------------------------------------------------------------------
 
 
-def _refuse_target(target: str) -> None:
+def _refuse_target(target: str, paths: Sequence[str]) -> None:
+    for path in paths:
+        if f"{os.path.realpath(target)}/".startswith(f"{os.path.realpath(path)}/"):
+            raise ConfigError(f"{target} lies in {path}: an import changes nothing there")
     try:
         there = os.listdir(target)
     except FileNotFoundError:

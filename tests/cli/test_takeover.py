@@ -198,11 +198,14 @@ def test_a_target_that_is_not_empty(tmp_path: Path, data: Path, capsys: pytest.C
     assert main(["import", str(source), str(data)]) == 0, "a new file system is empty enough"
     capsys.readouterr()
     assert "is not empty" in refused(capsys, source, data)
+    assert "an import changes nothing there" in refused(capsys, source, source / "new")
+    assert "an import changes nothing there" in refused(capsys, source, source)
 
 
 def test_no_kafka_directory(tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "No such file" in refused(capsys, tmp_path / "nowhere", data)
-    assert "is no Kafka log directory" in refused(capsys, tmp_path, data)
+    (tmp_path / "empty").mkdir()
+    assert "is no Kafka log directory" in refused(capsys, tmp_path / "empty", data)
     kafka = Kafka(tmp_path / "kafka")
     assert "no __cluster_metadata-0 in" in refused(capsys, kafka.path, data)
     (kafka.path / "meta.properties").write_text("version=0\nbroker.id=1\ncluster.id=c\n")
