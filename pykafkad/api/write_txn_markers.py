@@ -84,5 +84,6 @@ def _response(results: dict[int, dict[Where, ErrorCode]]) -> Response:
         for (name, index), code in codes.items():
             topic = topics.setdefault(name, WritableTxnMarkerTopicResult(name=name))
             topic.partitions.append(WritableTxnMarkerPartitionResult(partition_index=index, error_code=code))
-        markers.append(WritableTxnMarkerResult(producer_id=producer_id, topics=list(topics.values())))
+        if topics:  # a marker for nobody isn't answered
+            markers.append(WritableTxnMarkerResult(producer_id=producer_id, topics=list(topics.values())))
     return Response(markers=markers)

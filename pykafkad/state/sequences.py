@@ -178,7 +178,7 @@ class Producers:
         """Whether a transaction marker may be written; ``epoch_bumps`` for coordinators of transaction version 2."""
         producer = self._producers.get(producer_id)
         if producer is None:
-            return None
+            producer = _Producer()  # of no epoch, and no coordinator's
         known = producer.epoch
         if epoch_bumps:
             retry = epoch == known and (producer.txn_first_offset == NOTHING_OPEN or epoch == EPOCH_MAX)

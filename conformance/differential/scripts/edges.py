@@ -30,6 +30,7 @@ MANY = 20  # topics: more than any request here names
 WAIT = 15.0  # a stalled connection costs as much; a busy controller may take long
 # Variations that would wait for ever, that race with a clock, or that undo what other scripts stand on.
 _TIMES = tuple(f"timeout_ms={ms}" for ms in (1, 2))
+_OTHERS_IDS = tuple(f"transactional_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text)
 _NEVER: dict[str, tuple[str, ...]] = {
     "fetch": ("max_wait_ms=2147483647",),
     "elect_leaders": ("topic_partitions=null", *_TIMES),
@@ -43,7 +44,8 @@ _NEVER: dict[str, tuple[str, ...]] = {
     "alter_partition_reassignments": _TIMES,
     "join_group": tuple(f"group_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),  # shared names
     "add_partitions_to_txn": ("transactions=[]",),  # Apache Kafka never answers it
-    "init_producer_id": tuple(f"transactional_id={text[:4]!r}{'…' * (len(text) > 4)}" for text in TEXTS if text),
+    "init_producer_id": _OTHERS_IDS,
+    "txn_offset_commit": _OTHERS_IDS,
 }
 
 
@@ -316,6 +318,22 @@ def add_partitions_to_txn(side: Side, n: int) -> Tree:
 def add_offsets_to_txn(side: Side, n: int) -> Tree:
     name, producer_id, epoch = _writer(side, n)
     return {"transactional_id": name, "producer_id": producer_id, "producer_epoch": epoch, "group_id": f"{name}-group"}
+
+
+@base
+def txn_offset_commit(side: Side, n: int) -> Tree:
+    name, producer_id, epoch = _writer(side, n)
+    side.tell("add_offsets_to_txn", 3, **add_offsets_to_txn(side, n) | {"transactional_id": name, "group_id": name})
+    partition = {"partition_index": 0, "committed_offset": 5, "committed_metadata": "m"}
+    who = {"transactional_id": name, "producer_id": producer_id, "producer_epoch": epoch, "group_id": name}
+    return who | {"generation_id": -1, "topics": [{"name": _topic(side), "partitions": [partition]}]}
+
+
+@base
+def write_txn_markers(side: Side, n: int) -> Tree:
+    marker = {"producer_id": 900_000 + n, "producer_epoch": 0, "transaction_result": False, "coordinator_epoch": 0}
+    topics = [{"name": _topic(side), "partition_indexes": [0]}]
+    return {"markers": [marker | {"topics": topics, "transaction_version": 1}]}
 
 
 @base
