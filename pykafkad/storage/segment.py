@@ -316,7 +316,8 @@ class Segment:
             index.save()
             if not len(index):
                 disk.open(index.path, create=True)
-        self.new = False
+        if self.size:  # an empty one may not have a file yet
+            self.new = False
 
     def let_all_go(self, *, keep_unsaved: bool) -> None:
         """Close, because the files go on under other names; ``keep_unsaved``: index entries that are only in memory

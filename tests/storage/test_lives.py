@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pykafkad.model import TopicPartition
 from pykafkad.storage import names
 from tests.kit.disk import MemoryDisk
-from tests.kit.lives import PRODUCERS, Life
+from tests.kit.lives import PRODUCERS, Life, Truth
 from tests.storage.helpers import open_dir, open_log
 
 INDEX = st.integers(0, 1)
@@ -246,3 +246,16 @@ def test_a_cut_leaves_a_durable_start_where_it_was() -> None:
     life.truncate(0, 0.0)
     life.die("power")
     assert (life.log(0).start_offset, life.log(0).end_offset) == (1, 1)
+
+
+def test_an_empty_log_that_has_settled_takes_records() -> None:
+    """The power cut took the file's name and left the folder's; what settles then has no file."""
+    life = Life(MemoryDisk(), partitions=1)
+    life.write(0, [1], 10, 0, -1)
+    life.die("kill")
+    life.disk.remove(f"/data/t-0/{0:020d}.log")
+    life.truths[0] = Truth(life.truths[0].topic_id, death="kill")
+    life.settle(0, False)
+    life.write(0, [1], 10, 0, -1)
+    life.die("kill")
+    life.touch(0)
