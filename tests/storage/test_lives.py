@@ -96,17 +96,13 @@ def test_what_was_not_synced_is_read_again() -> None:
 
 
 def test_epochs_end_where_the_log_does() -> None:
-    for seed in range(30):
-        life = Life(MemoryDisk(seed), partitions=1)
-        life.write(0, [1], 10, 0, -1)
-        life.flush(0)
-        life.new_epoch()
-        life.write(0, [1], 300, 0, -1)
-        life.die("power")
-        life.touch(0)
-        life.new_epoch()
-        life.write(0, [1], 10, 0, -1)
-        life.truncate(0, 0.5)
+    life = Life(MemoryDisk(), partitions=1)
+    life.write(0, [1], 10, 0, -1)
+    life.new_epoch()
+    life.write(0, [1], 10, 0, -1)
+    life.truncate(0, 0.5)
+    life.die("kill")
+    life.touch(0)
 
 
 def test_a_topic_made_anew_is_not_held_to_the_offsets_of_its_predecessor() -> None:
