@@ -13,4 +13,4 @@ from conformance.killing.rounds import Tally, run
 def test_kill_9_under_load(kind: str, tmp_path: pathlib.Path) -> None:
     if kind != "pykafkad":
         pytest.skip("of our broker only")
-    assert run(tmp_path, rounds=8, seed=1, tally=Tally()) is None
+    assert run(tmp_path, rounds=4, seed=1, tally=Tally()) is None
