@@ -174,34 +174,65 @@ class Comparison:
         if field in VOLATILE or (self.api == "describe_quorum" and field in _OF_THE_QUORUM):
             return (a < 0) == (b < 0)
         if field == "records":
-            return _same_records(bytes(a), bytes(b))
+            return _same_records(bytes(a), bytes(b), self.symbols)
         if field in TIMES and a != b:
             return bool(min(a, b) > 10**12 and abs(a - b) < NEAR_MS)
         return bool(a == b)
 
 
-def _same_records(a: bytes, b: bytes) -> bool:
-    """Byte by byte, but for what a broker writes itself: append times, and what its own compression makes of it."""
+def _same_records(a: bytes, b: bytes, symbols: Symbols) -> bool:
+    """Byte by byte, but for what a broker writes itself: append times, what its own compression makes of it, producer
+    ids that it gave out, and the time of a transaction's end.
+    """
     if a == b:
         return True
+    if len(a) != len(b):
+        return False
     try:
-        left, right = batches.headers(a), batches.headers(b)
+        left, right = _whole(a), _whole(b)
         if len(left) != len(right):
             return False
-        return all(_same_batch(a, x, b, y) for x, y in zip(left, right, strict=True))
+        end = left[-1].position + left[-1].length if left else 0
+        same = all(_same_batch(a, x, b, y, symbols) for x, y in zip(left, right, strict=True))
+        return same and _same_piece(a[end:], b[end:])
     except WireError:
         return False
 
 
-def _same_batch(a: bytes, x: batches.BatchHeader, b: bytes, y: batches.BatchHeader) -> bool:
+def _whole(data: bytes) -> list[batches.BatchHeader]:
+    """The batches that are there in full: a fetch may end inside one."""
+    end = 0
+    while end + batches.HEADER_SIZE <= len(data):
+        header = batches.header_at(data, end)
+        if end + header.length > len(data):
+            break
+        end += header.length
+    return batches.headers(data[:end])
+
+
+def _same_piece(a: bytes, b: bytes) -> bool:
+    """What is left of a batch that was cut off: its checksum can't be made, and so isn't compared."""
+    if len(a) < batches.HEADER_SIZE:
+        return a[:17] == b[:17]
+    free = {"crc": 0, "producer_id": 0}
+    if a[22] & batches.CONTROL:
+        free |= {"max_timestamp": 0, "base_timestamp": 0}
+    x, y = batches.header_at(a, 0), batches.header_at(b, 0)
+    return x._replace(**free) == y._replace(**free) and a[batches.HEADER_SIZE :] == b[batches.HEADER_SIZE :]
+
+
+def _same_batch(a: bytes, x: batches.BatchHeader, b: bytes, y: batches.BatchHeader, symbols: Symbols) -> bool:
     free = {"position": 0, "length": 0, "crc": 0}
-    if x.log_append_time and y.log_append_time and abs(x.max_timestamp - y.max_timestamp) < NEAR_MS:
+    if symbols.same("producer id", x.producer_id, y.producer_id):
+        free["producer_id"] = 0
+    timed = (x.log_append_time and y.log_append_time) or (x.is_control and y.is_control)
+    if timed and abs(x.max_timestamp - y.max_timestamp) < NEAR_MS:
         free |= {"max_timestamp": 0, "base_timestamp": 0}
     if x._replace(**free) != y._replace(**free):
         return False
     left = records.iterate(a[x.position : x.position + x.length])
     right = records.iterate(b[y.position : y.position + y.length])
-    drop = {"timestamp": 0} if x.log_append_time else {}
+    drop = {"timestamp": 0} if timed else {}
     return [r._replace(**drop) for r in left] == [r._replace(**drop) for r in right]
 
 

@@ -50,6 +50,19 @@ def _codes(answer: Any) -> Iterator[int]:
                 yield from _codes(value)
 
 
+def _nothing_read(a: Exchange, b: Exchange, d: Difference) -> bool:
+    if a.api != "fetch" or not d.where.startswith("responses.partitions.aborted_transactions"):
+        return False
+    pairs = zip(_partitions(a.answer), _partitions(b.answer), strict=True)
+    return all(
+        not y.records for x, y in pairs if len(x.aborted_transactions or []) != len(y.aborted_transactions or [])
+    )
+
+
+def _partitions(answer: Any) -> list[Any]:
+    return [one for topic in answer.responses for one in topic.partitions]
+
+
 def _features(a: Exchange, b: Exchange, d: Difference) -> bool:
     lists = ("api_keys", "supported_features", "finalized_features")
     return a.api == "api_versions" and d.where.startswith(lists) and (d.b == "absent" or d.where.endswith(".len"))
@@ -199,6 +212,14 @@ MEANT: tuple[Meant, ...] = (
         "it goes with its last offset",
         "the check would do the same minutes later",
         _last_topic,
+    ),
+    Meant(
+        "nothing read",
+        "Fetch by read_committed from a partition for which the answer had no room left",
+        "no records, and the transactions that were aborted somewhere behind",
+        "no records",
+        "there is nothing to leave them out of",
+        _nothing_read,
     ),
     Meant(
         "cursor overflow",

@@ -74,11 +74,14 @@ class OffsetIndex:
         return entry & _POSITION_MASK
 
     def ceiling(self, position: int, wait: bool = True) -> int | None:
-        """The offset of the first indexed batch that begins at ``position`` or behind."""
+        """The offset of the first indexed batch that begins at ``position`` or behind. The first entry of all counts
+        only if it lies behind: Kafka's search passes over one that fits exactly there.
+        """
         entries = self._tail
         if self._saved and not (entries and entries[0] & _POSITION_MASK < position):
             entries = self._load(wait) + entries
         index = bisect_left(entries, position, key=_position)
+        index += index == 0 and len(entries) > 0 and _position(entries[0]) == position
         return self.base + (entries[index] >> _POSITION_BITS) if index < len(entries) else None
 
     def last(self) -> tuple[int, int] | None:

@@ -228,3 +228,18 @@ def test_indexes_go_with_their_segments() -> None:
     assert not [name for name in life.disk.list("/data/t-0") if name.endswith(".deleted")]
     start = life.log.start_offset
     assert all(one.last_offset >= start for one in life.log.aborted(start, life.log.end_offset))
+
+
+def test_how_far_a_piece_reaches_is_read_from_the_index_as_kafka_does() -> None:
+    """Its search for the first batch behind a piece passes over the index's first entry if that fits exactly."""
+    life = Life()
+    for producer in range(1, 7):
+        life.write(producer)
+    life.end(6, commit=False)
+    segment = life.log.segments[0]
+    (first, at), (second, _), *_ = segment.offsets.entries()
+    assert segment.offsets.ceiling(at - 1) == first
+    assert segment.offsets.ceiling(at) == second == segment.offsets.ceiling(at + 1)
+    segment.seal()
+    assert segment.offsets.ceiling(at) == second
+    assert segment.offsets.ceiling(segment.size) is None

@@ -24,6 +24,7 @@ FAMILIES = (
     "configs",
     "admin",
     "transactions",
+    "transactional_log",
 )
 
 Make = Callable[[dict[str, Versions]], "Iterator[Script]"]
