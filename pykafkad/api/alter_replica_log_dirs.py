@@ -36,15 +36,12 @@ _NOT_HERE = (
 @handles(Request)
 def handle(call: Call, request: Request) -> Response:
     allowed = call.authorise(Operation.ALTER, ResourceType.CLUSTER, "kafka-cluster")
+    paths = {(topic.name, i): one.path for one in request.dirs for topic in one.topics for i in topic.partitions}
     results: dict[str, AlterReplicaLogDirTopicResult] = {}
-    for wanted in request.dirs:
-        for topic in wanted.topics:
-            result = results.setdefault(topic.name, AlterReplicaLogDirTopicResult(topic_name=topic.name))
-            for index in topic.partitions:
-                code = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
-                if allowed:
-                    code = _alter(call, TopicPartition(topic.name, index), wanted.path)
-                result.partitions.append(AlterReplicaLogDirPartitionResult(partition_index=index, error_code=int(code)))
+    for (name, index), path in paths.items():  # named twice: the last directory counts
+        code = _alter(call, TopicPartition(name, index), path) if allowed else ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+        result = results.setdefault(name, AlterReplicaLogDirTopicResult(topic_name=name))
+        result.partitions.append(AlterReplicaLogDirPartitionResult(partition_index=index, error_code=int(code)))
     return Response(results=list(results.values()))
 
 

@@ -296,6 +296,8 @@ def _unverified(code: ErrorCode, version: int) -> Unverified:
 def _not_appended(call: Call, partition: Partition, result: Refused) -> PartitionResponse:
     partition.cells.failed_produces.value += 1
     blind = result.code in _BLIND or isinstance(result, Unreadable | Unverified)
+    if result.code == ErrorCode.UNKNOWN_SERVER_ERROR and call.version < 7:  # Kafka looks for zstd before it looks here
+        blind = True
     start = -1 if blind else partition.log.start_offset
     return _refusal(call, partition.topic, partition.index, result, start)
 

@@ -400,6 +400,12 @@ def describe_log_dirs(side: Side, n: int) -> Tree:
 
 
 @base
+def alter_replica_log_dirs(side: Side, n: int) -> Tree:
+    topic = {"name": _topic(side), "partitions": [0]}  # their directories have other names, so it is one of neither
+    return {"dirs": [{"path": "/nowhere/at/all", "topics": [topic]}]}
+
+
+@base
 def create_partitions(side: Side, n: int) -> Tree:
     topic = {"name": _topic(side), "count": 3, "assignments": None}
     return {"topics": [topic], "timeout_ms": 30000, "validate_only": True}
