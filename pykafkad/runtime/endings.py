@@ -43,12 +43,13 @@ class WriteMarker(Protocol):
 class _Ending:
     """A transaction whose end is decided, and who hasn't heard of it."""
 
-    __slots__ = ("asked", "known", "marker", "remaining", "transactional_id")
+    __slots__ = ("asked", "decided", "known", "marker", "remaining", "transactional_id")
 
-    def __init__(self, transactional_id: str, known: Transaction, coordinator_epoch: int) -> None:
+    def __init__(self, transactional_id: str, known: Transaction, coordinator_epoch: int, decided: int) -> None:
         assert isinstance(known.phase, Prepared)
         self.transactional_id = transactional_id
         self.known = known
+        self.decided = decided  # the decision can't be lost any more when the high watermark is here
         self.remaining = dict.fromkeys(sorted(known.phase.partitions))
         self.asked: dict[TopicIndex, None] = {}  # those of them that have yet to answer
         self.marker = Marker(
@@ -102,11 +103,10 @@ class Endings:
         shard = self._shard
         if shard.refusal is not None:
             return  # moved away, or loaded again: that begins anew
-        taken = [_Ending(name, known, shard.epoch) for name, known in shard.machine.take_prepared()]
+        taken = [_Ending(name, known, shard.epoch, shard.end) for name, known in shard.machine.take_prepared()]
         for ending in taken:
             self._endings[ending.transactional_id] = ending
-        # Not before the decision itself can't be lost any more.
-        shard.partition.committed(shard.end, partial(self._send_all, taken))
+        shard.partition.committed(shard.end, partial(self._send_all, taken), lambda _: self._come_back())
 
     def _send_all(self, endings: list[_Ending]) -> None:
         now = self._clock.now_ms()
@@ -116,9 +116,16 @@ class Endings:
     def _send(self, ending: _Ending, now: int) -> None:
         if self._endings.get(ending.transactional_id) is not ending:
             return
+        if self._shard.partition.high_watermark < ending.decided:
+            self._come_back()
+            return
         for where in [one for one in ending.remaining if one not in ending.asked]:
             ending.asked[where] = None
-            self._write(*where, ending.marker, now, partial(self._answered, ending, where))
+            try:
+                self._write(*where, ending.marker, now, partial(self._answered, ending, where))
+            except Exception as error:  # one partition must not keep the others from knowing
+                log.error("could not write a marker", partition="-".join(map(str, where)), exc_info=error)
+                self._answered(ending, where, ErrorCode.UNKNOWN_SERVER_ERROR)
         if not ending.remaining:  # nothing was ever written to: an abort under version 2
             self._complete(ending)
 
@@ -147,7 +154,9 @@ class Endings:
             return
         now = self._clock.now_ms()
         shard.tell(now, shard.machine.complete, name, known.producer_id, known.epoch, now)
-        if isinstance(shard.machine.transactions[name].phase, Prepared):
+        if shard.refusal is not None:
+            return  # it was rebuilt, and begins anew from its log
+        if (left := shard.machine.transactions.get(name)) is not None and isinstance(left.phase, Prepared):
             self._come_back()  # the log doesn't take the record
         else:
             self._endings.pop(name, None)

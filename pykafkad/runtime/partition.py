@@ -43,6 +43,7 @@ Buffer = bytes | bytearray | memoryview
 
 _new = tuple.__new__
 _LZ4, _ZSTD = 3, 4
+FLUSH_AGAIN_MS = 1_000  # after a sync that failed without being final: too many open files, say
 PLAIN, TRANSACTIONAL = 0, acceptance.TRANSACTIONAL
 
 NOT_LEADER = Refused(ErrorCode.NOT_LEADER_OR_FOLLOWER, "this broker does not lead the partition")
@@ -507,6 +508,8 @@ class Partition:
                 refused = Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
                 self._durable.fail(refused)
                 self._committed.fail(refused)
+                if self.leads and not self.log.place.health.failure:  # who repeats a request appends nothing
+                    self._flusher.within(self, FLUSH_AGAIN_MS)
             return
         self._flushed = max(self._flushed, upto)
         end = self.log.end_offset

@@ -32,6 +32,7 @@ M = TypeVar("M", bound=Machine)
 R = TypeVar("R")
 
 LOAD_STEP_BYTES = 64 * 1024  # of small records: some milliseconds
+RELOAD_S = 1.0  # after a read that failed; a directory that is lost closes the shard
 
 
 class StoredCodec(NamedTuple):
@@ -287,7 +288,11 @@ class Shard(Generic[M]):
                     offset = self._replay(piece.read(), offset)
                 else:
                     offset = end
-            except (StorageFailed, WireError, AssertionError) as broken:
+            except (StorageFailed, OSError) as failure:  # before anything of this step was replayed
+                log.error("coordinator could not read its log", partition=str(partition), reason=repr(failure))
+                self._loop.call_later(RELOAD_S, self._load_from, offset)
+                return
+            except (WireError, AssertionError) as broken:
                 log.error("coordinator could not read its log", partition=str(partition), reason=repr(broken))
                 self.refusal = MOVED
                 return

@@ -12,7 +12,8 @@ from pykafkad.config import Config
 from pykafkad.errors import Refused
 from pykafkad.runtime.coordinators import OFFSETS_TOPIC, Groups, java_hash, partition_for
 from pykafkad.runtime.group_shards import GroupShard, group_settings
-from pykafkad.runtime.refusals import MOVED
+from pykafkad.runtime.refusals import LOADING, MOVED
+from pykafkad.state.decisions import Decision
 from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
 
@@ -134,6 +135,25 @@ def test_a_damaged_batch_is_not_taken_for_an_offset() -> None:
         again = broker._again()
         await asyncio.sleep(1)
         assert again.groups.shard("g") == MOVED
+
+    run(main())
+
+
+def test_a_log_that_can_not_be_read_for_a_while_is_loaded_afterwards() -> None:
+    def broken(ticket: int, now: int) -> Decision:
+        raise AssertionError("so that the machine is built anew")
+
+    async def main() -> None:
+        broker = GroupBroker(t=1, offsets=1)
+        assert await committed(broker, "g", 41) == 0
+        shard = shard_of(broker.groups, "g")
+        broker.disk.failing["pread", ".log"] = OSError("too many open files")
+        assert shard.ask(broker.clock.now_ms(), lambda body: body, broken) == MOVED
+        await asyncio.sleep(3)
+        assert shard.refusal == LOADING
+        broker.disk.failing.clear()
+        await asyncio.sleep(3)
+        assert await fetched(broker, "g") == {("t", 0): 41}
 
     run(main())
 

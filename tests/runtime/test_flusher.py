@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 from kafkawire.errors import ErrorCode
@@ -83,6 +84,26 @@ def test_with_flush_messages_the_marks_wait_for_the_sync() -> None:
         await broker.partitions.flusher.drain()
         assert told == ["durable", "committed"]
         assert (partition.durable_end, partition.high_watermark, partition.log.recovery_point) == (3, 3, 3)
+
+    run(main())
+
+
+def test_a_sync_that_could_not_begin_is_begun_again() -> None:
+    """Too many open files, say: those who wait are refused, and who asks again appends nothing that would sync."""
+
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="1")
+        partition, told = broker.partition("t"), []
+        broker.disk.failing["fsync", ""] = OSError(errno.EMFILE, "too many open files")
+        broker.write("t", b"x")
+        partition.committed(1, lambda: told.append("committed"), told.append)
+        await broker.partitions.flusher.drain()
+        assert [type(one) for one in told] == [Refused] and partition.high_watermark == 0
+        broker.disk.failing.clear()
+        await asyncio.sleep(2)
+        await broker.partitions.flusher.drain()
+        assert partition.high_watermark == 1
 
     run(main())
 

@@ -155,6 +155,28 @@ def test_a_decision_is_told_to_nobody_before_it_is_safe() -> None:
     run(main())
 
 
+def test_nobody_is_told_early_because_another_transaction_is_told_again() -> None:
+    async def main() -> None:
+        broker = await with_transaction()
+        other = (await initialise(broker, "y"))[1:]
+        await add(broker, "y", other, ("t", 1))
+        broker.says["t", 0] = ErrorCode.KAFKA_STORAGE_ERROR
+        await end(broker, "x", (0, 0))
+        parts = (PartitionImage((1, 2), (1, 2), 1, 0, 0),)
+        broker.topics[TRANSACTIONS_TOPIC] = TopicImage(TRANSACTIONS_TOPIC, topic_id(TRANSACTIONS_TOPIC), parts)
+        broker.publish()
+        deciding = asyncio.ensure_future(end(broker, "y", other))
+        await asyncio.sleep(1)
+        assert not deciding.done() and {marker.producer_id for _, marker in broker.told} == {0}
+        log = broker.partition(TRANSACTIONS_TOPIC)
+        log.replica_asks(2, 0, log.log.end_offset, 0, broker.clock.now_ms())
+        assert (await deciding)[0] == 0
+        await asyncio.sleep(1)
+        assert {marker.producer_id for _, marker in broker.told} == {0, other[0]}
+
+    run(main())
+
+
 def test_a_full_disk_delays_the_record_that_all_is_done() -> None:
     async def main() -> None:
         broker = await with_transaction()
