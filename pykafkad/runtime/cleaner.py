@@ -150,8 +150,12 @@ class Cleaner:
             if deaths >= DEATHS_MAX:
                 self._give_up(log, str(died))
             return False
-        except StorageFailed as failure:
-            events.error("cleaning failed", partition=_name(log), reason=failure.reason)
+        except (
+            StorageFailed,
+            OSError,
+            ValueError,
+        ) as failure:  # ValueError: a worker that died in the middle of a word
+            events.error("cleaning failed", partition=_name(log), reason=str(failure))
             return False
         finally:
             log.cleaning = False
@@ -161,7 +165,10 @@ class Cleaner:
         self._deaths.pop(log, None)
         self._last = finished
         _tell(log, found, finished)
-        partition.retain(self._clock.now_ms())  # which may have waited for the round
+        try:
+            partition.retain(self._clock.now_ms())  # which may have waited for the round
+        except StorageFailed as failure:
+            events.error("retention failed", partition=_name(log), reason=failure.reason)
         return True
 
     async def _round(self, rounds: Rounds, log: PartitionLog, found: Dirt) -> Finished | None:
@@ -192,9 +199,15 @@ class Cleaner:
     async def _swap(self, log: PartitionLog, swap: Swap, planned: object) -> bool:
         """Put a new segment in; False if the log isn't any more what it was when the round was planned."""
         loop = asyncio.get_running_loop()
+        announcing = loop.run_in_executor(None, swap.announce)
         try:
-            await loop.run_in_executor(None, swap.announce)
+            await asyncio.shield(announcing)
+        except asyncio.CancelledError:
+            await asyncio.wait([announcing])  # what it announced would be taken for finished at the next start
+            swap.discard()
+            raise
         except OSError as error:
+            swap.discard()
             raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
         if _plan(log) != planned:
             swap.discard()

@@ -36,7 +36,7 @@ class Flusher:
         self._wanted: dict[Flushed, int] = {}
         self._running: dict[Flushed, asyncio.Future[None]] = {}
         self._timers: dict[Flushed, asyncio.TimerHandle] = {}
-        self._idle: dict[Flushed, Callable[[], None]] = {}
+        self._idle: dict[Flushed, list[Callable[[], None]]] = {}
 
     def request(self, partition: Flushed, upto: int) -> None:
         """Make everything below ``upto`` durable soon; ``partition.flushed`` tells when."""
@@ -64,7 +64,7 @@ class Flusher:
     def when_idle(self, partition: Flushed, callback: Callable[[], None]) -> None:
         """Call back at a moment when no sync of the partition runs: now, or before the next one begins."""
         if partition in self._running:
-            self._idle[partition] = callback
+            self._idle.setdefault(partition, []).append(callback)
         else:
             callback()
 
@@ -86,7 +86,7 @@ class Flusher:
                 error = StorageFailed(partition.log.directory, repr(error))
             if self._observe is not None:
                 self._observe((loop.time() - begun) * 1000)
-            if (callback := self._idle.pop(partition, None)) is not None:
+            for callback in self._idle.pop(partition, ()):
                 callback()
             wanted = self._wanted.pop(partition, 0)
             if wanted > upto and error is None:

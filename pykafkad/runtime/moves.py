@@ -207,14 +207,14 @@ class Moves:
     async def _leave(self, partition: Partition, mirror: Mirror, old: str) -> None:
         """The old folder goes when the new one is sure to be found after a power cut."""
         flusher, log = self._partitions.flusher, partition.log
-        while not log.folder_durable and not mirror.target.health.failure:
+        while not (log.folder_durable or log.closed or mirror.target.health.failure):
             idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             flusher.request(partition, log.end_offset)
             flusher.when_idle(partition, lambda idle=idle: idle.done() or idle.set_result(None))  # type: ignore[misc]
             await idle
             if not log.folder_durable:
                 await asyncio.sleep(RETRY_SECONDS)
-        if log.folder_durable:
+        if log.folder_durable or (log.closed and not mirror.target.health.failure):
             mirror.source.doom(old, self._partitions.now() + partition.topic_config.file_delete_delay_ms)
 
 

@@ -75,6 +75,7 @@ class LogDir:
         self.health = Health(path)
         self._lock = lock
         self._writing = threading.Lock()
+        self._purging = threading.Lock()  # apart: it is held as long as unlinking takes
         self._files = files
         self._indexes = Pool(LOADED_INDEX_BYTES)
         self._doomed: list[tuple[int, str]] = []
@@ -310,6 +311,10 @@ class LogDir:
             target._rename(mirror, f"{target.path}/{names.directory_name(*key)}")
         except (OSError, StorageFailed) as error:
             self._rename(doomed, old)
+            try:
+                self.disk.sync_directory(self.path)  # or a power cut would take the mirror for the log
+            except OSError as failed:
+                raise self.health.judge_sync(f"sync: {failed}", failed) from failed
             if isinstance(error, OSError):
                 raise self.health.judge_sync(f"sync: {error}", error) from error
             raise
@@ -358,7 +363,7 @@ class LogDir:
 
     def purge(self, now: int) -> int:
         """Remove folders whose time has come; may take long, so it may run in a worker thread. Returns how many."""
-        with self._writing:
+        with self._purging:
             due = [item for item in self._doomed if item[0] <= now]
             try:
                 for item in due:

@@ -5,6 +5,7 @@ since unlinking a large file takes long, and somebody may still want to look at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from pykafkad.storage import names
 from pykafkad.storage.segment import Place, Segment
@@ -39,7 +40,8 @@ class Leaving:
         due = [item for item in tuple(self._files) if item[0] <= now]
         for item in due:
             place.disk.remove(f"{place.directory}/{item[1]}")
-            self._files.remove(item)  # one by one: the loop may add to the list meanwhile
+            with suppress(ValueError):  # two purges at once: the other was faster
+                self._files.remove(item)  # one by one: the loop may add to the list meanwhile
         return len(due)
 
     def forget(self) -> None:

@@ -49,7 +49,6 @@ class PartitionLog:
     __slots__ = (
         "_aborts",
         "_active",
-        "_closed",
         "_config",
         "_directory_dirty",
         "_epoch",
@@ -68,6 +67,7 @@ class PartitionLog:
         "_unmade",
         "cleaned_offset",
         "cleaning",
+        "closed",
         "damage",
         "end_offset",
         "epochs",
@@ -108,7 +108,7 @@ class PartitionLog:
         self._segments = loaded.segments
         self._active = loaded.segments[-1]
         self._leaving = Leaving()
-        self._truncations, self._closed = 0, False
+        self._truncations, self.closed = 0, False
         self.cleaned_offset: int | None = None
         """Compaction has been here: dirty is what lies at or behind it."""
         self.cleaning = False
@@ -366,7 +366,7 @@ class PartitionLog:
 
     def roll(self, now: int) -> None:
         """Begin a new segment at the end of the log, unless the active one is empty."""
-        if self._active.size:
+        if self._active.size and not self.closed:
             try:
                 self._roll(self.end_offset, now)
             except OSError as error:
@@ -471,7 +471,7 @@ class PartitionLog:
         """Let go of what retention.ms, retention.bytes and the start offset allow; returns the number of segments."""
         config = self._config
         segments = self._segments
-        if len(segments) == 1 and not segments[0].size:
+        if self.closed or (len(segments) == 1 and not segments[0].size):  # closed: its names may be another log's
             return 0
         try:
             count = expired(
@@ -503,7 +503,7 @@ class PartitionLog:
         slices of the old ones stay readable.
         """
         try:
-            after = None if self._closed else swap.take(self._segments)
+            after = None if self.closed else swap.take(self._segments)
         except OSError as error:
             raise self._failed("swap", error) from error
         if after is None:
@@ -546,7 +546,7 @@ class PartitionLog:
                 if segment.durable or (segment.base_offset >= upto and not dirty):
                     continue
                 closed = number + 1 < len(segments)
-                if closed or self._closed:
+                if closed or self.closed:
                     self._sync(segment, segments[number + 1].base_offset if closed else end)
                 elif dirty or end > self.recovery_point:
                     self._sync(segment, None)
@@ -635,9 +635,9 @@ class PartitionLog:
 
         Without ``sync`` somebody else syncs, once for many logs, and then calls ``settling.synced``.
         """
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         place = self.place
         try:
             if self._unmade:
@@ -659,7 +659,7 @@ class PartitionLog:
 
     def abandon(self) -> None:
         """Let go of all files as they are: the log is being deleted, or its disk has failed."""
-        self._closed = True
+        self.closed = True
         self._truncations += 1  # a flush that is under way meets renamed files: no failure
         for segment in self._segments:
             segment.close()

@@ -29,7 +29,7 @@ class Settling(NamedTuple):
 
 def prepare(log: PartitionLog) -> bool:
     """Whether there is anything to sync."""
-    if not log.dirty or log._closed or log._unmade or log._active.allocated:
+    if not log.dirty or log.closed or log._unmade or log._active.allocated:
         return False
     place, end = log.place, log.end_offset
     try:

@@ -425,3 +425,35 @@ def test_reads_agree_with_a_list(batches: list[tuple[int, int]], interval: int, 
         assert len(content) >= min(room, allowed[0][2])
         assert len(content) <= max(room, allowed[0][2])
         assert len(content) <= sum(length for _, _, length in allowed)
+
+
+def test_a_log_that_was_deleted_leaves_its_namesake_alone() -> None:
+    directory = open_dir(MemoryDisk())
+    log = open_log(directory, internal_segment_bytes=200, retention_ms=0)
+    for _ in range(4):
+        append(log, batch())
+    directory.delete_log(log, 1_000)
+    again = open_log(directory, internal_segment_bytes=200, retention_ms=0)
+    append(again, batch())
+    before = sorted(directory.disk.list(again.directory))
+    assert log.retain(1_000_000, log.end_offset) == 0
+    log.roll(1_000_000)
+    assert sorted(directory.disk.list(again.directory)) == before
+
+
+def test_two_purges_at_once_do_not_get_in_each_others_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    directory = open_dir(MemoryDisk())
+    log = open_log(directory, internal_segment_bytes=200, retention_ms=0)
+    for _ in range(4):
+        append(log, batch())
+    assert log.retain(1_000_000, log.end_offset) > 1
+    remove = MemoryDisk.remove
+
+    def meanwhile(disk: MemoryDisk, path: str) -> None:
+        monkeypatch.setattr(MemoryDisk, "remove", remove)
+        assert log.purge_deleted(1 << 62) > 0
+        remove(disk, path)
+
+    monkeypatch.setattr(MemoryDisk, "remove", meanwhile)
+    log.purge_deleted(1 << 62)
+    assert not [name for name in directory.disk.list(log.directory) if name.endswith(".deleted")]
