@@ -12,6 +12,7 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import NamedTuple
 
 from kafkawire.batches import CONTROL, CRC_FROM, HEADER_SIZE, MAGIC, PREFIX_SIZE, BatchHeader, unpack
@@ -261,7 +262,7 @@ class Verifier:
         bases = sorted(base for name in present if (base := names.offset_of(name, names.LOG)) is not None)
         end = bases[0] if bases else 0
         sound = True
-        for base, following in zip(bases, [*bases[1:], None], strict=True):
+        for base, following in zip_longest(bases, bases[1:]):
             batches = _Batches()
             path = f"{folder}/{names.file_name(base, names.LOG)}"
             check = self._segment(path, base, following, batches)

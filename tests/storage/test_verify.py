@@ -45,6 +45,15 @@ def test_what_a_broker_wrote_is_sound() -> None:
     assert findings(disk) == [] and findings(disk, "/data/t-0") == []
 
 
+def test_a_partition_that_has_no_segment_yet_is_sound() -> None:
+    """Its folder is there, and a broker beside us is about to write the first one."""
+    disk = MemoryDisk()
+    directory = open_dir(disk, cluster_id="cluster")
+    disk.make_directory("/data/t-0")
+    directory.close(True)
+    assert findings(disk) == []
+
+
 # (file, byte, bit): where a flip must not go unnoticed.
 FLIPS = [
     pytest.param("t-0/{0}.log", 5, 6, id="base offset"),
