@@ -152,7 +152,7 @@ MEANT: tuple[Meant, ...] = (
         "fewer APIs",
         "ApiVersions",
         "all APIs, seven features",
-        "no KIP-848, share and streams groups, AlterReplicaLogDirs, AlterClientQuotas, "
+        "no KIP-848, share and streams groups, AlterClientQuotas, "
         "AlterUserScramCredentials; the features `metadata.version` and `transaction.version`",
         "not built yet",
         _features,
