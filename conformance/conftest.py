@@ -19,6 +19,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -71,6 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Stock clients are judged by what they send, not by the warnings of their own code.
     config.known_args_namespace.pythonwarnings = ["ignore"]
     config.addinivalue_line("markers", "ours: judges only our broker: promises that Apache Kafka doesn't make")
+    config.addinivalue_line("markers", "only(*clients): asks what these clients alone have, whoever else is asked")
     config.stash[kept] = outcomes.Outcomes()
     where: pathlib.Path | None = config.getoption("--results")
     if where is not None and not hasattr(config, "workerinput"):
@@ -118,7 +120,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             chosen = [k for k in chosen if k == "pykafkad"]
         metafunc.parametrize("kind", chosen, scope="module")
     if "client_name" in metafunc.fixturenames:
-        metafunc.parametrize("client_name", clients(metafunc.config))
+        asked: list[Any] = list(clients(metafunc.config))
+        if own := metafunc.definition.get_closest_marker("only"):
+            asked = [name for name in asked if name in own.args]
+            if not asked:
+                skipped = pytest.mark.skip(reason=f"only of {', '.join(own.args)}, which wasn't asked")
+                asked = [pytest.param(own.args[0], marks=skipped)]
+        metafunc.parametrize("client_name", asked)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -248,6 +256,24 @@ def own_broker(kind: str, mortals: dict[object, brokers.Broker], tmp_path_factor
         return mortals[same]
 
     return start
+
+
+@pytest.fixture
+def live_through(kind: str, tmp_path: pathlib.Path) -> Callable[[str, str, int], None]:
+    """Some rounds of one of ``conformance.peers``' jobs: its name, the folder of its program, how many rounds."""
+
+    def run(job: str, folder: str, rounds: int) -> None:
+        from conformance.peers import jobs, program
+        from conformance.peers.rounds import Tally
+        from conformance.peers.rounds import run as run_rounds
+
+        if kind not in ("pykafkad", "apache"):
+            pytest.skip("this broker isn't ours to kill")
+        if missing := program.missing(folder) or (kind == "apache" and brokers.apache_missing()):
+            pytest.skip(missing)
+        assert run_rounds(kind, jobs.JOBS[job], tmp_path, rounds=rounds, seed=1, tally=Tally()) is None
+
+    return run
 
 
 @pytest.fixture

@@ -70,18 +70,22 @@ def command(client: str) -> list[str]:
 def java(client: str) -> list[str]:
     """One source for both releases, but for a class of what they say differently, which each has beside it."""
     which = {"java": "recent", "java-old": "old"}[client]
+    sources = [path for folder in ("common", which) for path in (HERE / "java" / folder).glob("*.java")]
+    return jvm(client, HERE / "java" / which / "pom.xml", sources, "Driver")
+
+
+def jvm(name: str, pom: Path, sources: Sequence[Path], main: str) -> list[str]:
+    """What starts ``main`` of these sources with the jars that the pom names."""
     program = need("java", "apt-get install openjdk-17-jdk-headless")
     compiler = need("javac", "apt-get install openjdk-17-jdk-headless")
-    pom = HERE / "java" / which / "pom.xml"
-    sources = [path for folder in ("common", which) for path in (HERE / "java" / folder).glob("*.java")]
-    with built(client, [pom, *sources]) as (where, there):
+    with built(name, [pom, *sources]) as (where, there):
         if not there:
             jars = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={where}/libs"]
             run([need("mvn", "apt-get install maven"), "-q", "-B", "-f", pom, *jars], where)
             run([compiler, "-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*", *sources], where)
     flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m"]
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-    return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", "Driver"]
+    return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", main]
 
 
 def node(client: str) -> list[str]:

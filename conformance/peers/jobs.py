@@ -1,0 +1,9 @@
+"""The jobs by name."""
+
+from __future__ import annotations
+
+from conformance.peers.job import Job
+from conformance.peers.moving import Moving
+from conformance.peers.streams import Streams
+
+JOBS: dict[str, type[Job]] = {"streams": Streams, "moving": Moving}
