@@ -76,14 +76,6 @@ def _named_twice(a: Exchange, b: Exchange, d: Difference) -> bool:
     return a.api == "add_partitions_to_txn" and a.version >= 4 and a.what.startswith("transactions and one with")
 
 
-def _replicas(a: Exchange, b: Exchange, d: Difference) -> bool:
-    if a.api not in ("describe_configs", "create_topics") or "configs" not in d.where:
-        return False
-    alone = "the cluster's default" in a.what or "'' set" in a.what  # there it is one more
-    named = isinstance(d.a, dict) and d.a.get("name") == "min.insync.replicas"
-    return named or (alone and d.where.endswith(".len")) or "[min.insync.replicas]" in d.path
-
-
 def _listeners(a: Exchange, b: Exchange, d: Difference) -> bool:
     keys = ("[listeners]", "[listener.security.protocol.map]")
     return a.api == "describe_configs" and d.where.endswith("read_only") and any(key in d.path for key in keys)
@@ -172,14 +164,6 @@ MEANT: tuple[Meant, ...] = (
         "each with its own",
         "brokers alone send it, and none names an id twice",
         _named_twice,
-    ),
-    Meant(
-        "min.insync.replicas",
-        "DescribeConfigs, CreateTopics: the source of `min.insync.replicas`",
-        "set as the cluster's default by the controller",
-        "a default",
-        "there is no ELR feature that would need it",
-        _replicas,
     ),
     Meant(
         "listeners",

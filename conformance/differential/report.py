@@ -27,9 +27,15 @@ def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str,
         "b": b,
         "total": counts(tally.total()) | {"texts": tally.texts},
         "apis": {kafkas_name(api): counts(of) for api, of in sorted(tally.apis.items())},
-        "meant": [{"rule": m.rule, "reason": m.reason, "count": tally.meant[m]} for m in meant],
+        "meant": [
+            {"rule": m.rule, "reason": m.reason, "count": tally.meant[m], "differences": _excused(tally, m)} for m in meant
+        ],
         "different": [d | {"api": kafkas_name(d["api"])} for d in tally.different],
     }
+
+
+def _excused(tally: Tally, rule: Meant) -> list[dict[str, Any]]:
+    return [d | {"api": kafkas_name(d["api"])} for by, d in tally.excused if by == rule]
 
 
 def kafkas_name(module: str) -> str:
@@ -65,8 +71,12 @@ def summary(result: dict[str, Any], at_most: int) -> None:
         print(f"\n{share:.2f} % equal; {total['texts']:,} answers have an error message that reads otherwise")
     for entry in result["meant"]:
         print(f"  meant {entry['count']:>6} × {entry['rule']}")
+    _kinds(result["different"], at_most)
+
+
+def _kinds(differences: list[dict[str, Any]], at_most: int) -> None:
     seen: dict[str, list[dict[str, Any]]] = {}
-    for entry in result["different"]:
+    for entry in differences:
         a, b = (json.dumps(entry[side], ensure_ascii=False)[:400] for side in "ab")
         what = re.sub(r"^[^:]*: ", "", entry["what"])
         what = re.sub(r"\[\d+\]", "[]", what)

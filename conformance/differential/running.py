@@ -36,6 +36,7 @@ class Tally:
 
     apis: dict[str, Counter[str]] = field(default_factory=dict)
     meant: Counter[Meant] = field(default_factory=Counter)
+    excused: list[tuple[Meant, dict[str, Any]]] = field(default_factory=list)
     different: list[dict[str, Any]] = field(default_factory=list)
     texts: int = 0  # error messages that read otherwise
     seconds: float = 0.0
@@ -51,11 +52,10 @@ class Tally:
         elif verdict.excuses:
             counts["meant"] += 1
             self.meant.update(set(verdict.excuses))
+            self.excused += zip(verdict.excuses, _entries(script, verdict), strict=True)
         else:
             counts["different"] += 1
-            for path, a, b in verdict.differences:
-                what = f"{script}: {verdict.what}{' ' if verdict.what else ''}{path}"
-                self.different.append({"api": verdict.api, "version": verdict.version, "what": what, "a": a, "b": b})
+            self.different += _entries(script, verdict)
 
     def stopped(self, script: str, side: str, why: str) -> None:
         counts = self.apis.setdefault("(script)", Counter())
@@ -63,6 +63,12 @@ class Tally:
         counts["different"] += 1
         what = f"{script}: stopped on side {side}"
         self.different.append({"api": "(script)", "version": 0, "what": what, "a": why, "b": ""})
+
+
+def _entries(script: str, verdict: Verdict) -> Iterator[dict[str, Any]]:
+    for path, a, b in verdict.differences:
+        what = f"{script}: {verdict.what}{' ' if verdict.what else ''}{path}"
+        yield {"api": verdict.api, "version": verdict.version, "what": what, "a": a, "b": b}
 
 
 class Pair:

@@ -14,6 +14,9 @@ COMMON = {
     "group.max.size": "4",
     "max.incremental.fetch.session.cache.slots": "400",
     "message.max.bytes": "100000",
+    "log.roll.hours": "200",
+    "log.flush.scheduler.interval.ms": "9223372036854775806",
+    "broker.session.timeout.ms": "300000",  # a machine that is busy with something else makes no broker look dead
     "transaction.state.log.replication.factor": "1",
     "transaction.state.log.min.isr": "1",
     "share.coordinator.state.topic.replication.factor": "1",

@@ -88,5 +88,5 @@ def _shown(call: Call, asked: create_topics.CreatableTopic) -> list[CreatableTop
             read_only=one.read_only,
             config_source=one.source,
         )
-        for one in config_view.topic(call.node.config, overrides)
+        for one in config_view.topic(call.node.config, overrides, created=True)
     ]

@@ -19,6 +19,7 @@ from pykafkad.config.metrics import ClientMetricsConfig, refuse_match
 from pykafkad.errors import Refused
 
 MAX_VALUE_LENGTH = 32_767
+MIN_INSYNC = "min.insync.replicas"
 
 
 # Kafka opens and closes listeners at run time; here they stay as the broker was started.
@@ -108,7 +109,25 @@ def altered(
             return outcome
     if resource_type == TOPIC and (refused := _config(refuse_topic_values(config, result))) is not None:
         return refused
+    if resource_type == BROKER and (refused := _refuse_min_insync(image, name, alterations, result)) is not None:
+        return refused
     return result
+
+
+def _refuse_min_insync(
+    image: ClusterImage, name: str, alterations: Sequence[Alteration], result: Mapping[str, str]
+) -> Refused | None:
+    """A cluster that has a default of min.insync.replicas keeps one, and no broker gets its own (KIP-966)."""
+    if MIN_INSYNC not in image.config(BROKER, ""):
+        return None
+    reason = None
+    if not name and MIN_INSYNC not in result:
+        reason = f"The cluster's {MIN_INSYNC} can be changed and not removed."
+    elif name:
+        left = MIN_INSYNC in image.config(BROKER, name)  # from before there was a default: it may go
+        if any(one.key == MIN_INSYNC and not (left and one.op == Op.DELETE) for one in alterations):
+            reason = f"{MIN_INSYNC} is the cluster's: a broker can't have its own."
+    return _config(reason)
 
 
 def _refuse_resource(image: ClusterImage, config: Config, resource_type: int, name: str) -> Refused | None:

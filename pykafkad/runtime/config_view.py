@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
+from itertools import dropwhile
 from typing import NamedTuple
 
 from pykafkad.config import Config, GroupConfig, Setting, TopicConfig
@@ -53,13 +54,25 @@ _FINER_FIRST = (
     ("log.roll.ms", "log.roll.hours"),
     ("log.roll.jitter.ms", "log.roll.jitter.hours"),
 )
+_CHAINS = {key: chain for chain in _FINER_FIRST for key in chain} | {
+    "log.flush.interval.ms": ("log.flush.interval.ms", "log.flush.scheduler.interval.ms")
+}
+
+# Must be given in Kafka. Who gave it here as well doesn't see ours.
+_DEFAULTS_OF_OURS = frozenset(("node.id",))
 
 
-def topic(config: Config, overrides: Mapping[str, str], wanted: Collection[str] = ()) -> list[Shown]:
+def topic(
+    config: Config, overrides: Mapping[str, str], wanted: Collection[str] = (), *, created: bool = False
+) -> list[Shown]:
+    """A topic's configs as DescribeConfigs shows them, or as CreateTopics does, where Kafka's controller answers: it
+    counts a coarser key of the broker's as the source, which a broker leaves out.
+    """
     shown = []
     for setting in _chosen(TopicConfig, wanted):
         synonyms = _own(setting, overrides, Source.TOPIC)
-        synonyms.extend(_chained(config, setting.server))
+        chained = _chained(config, setting.server)
+        synonyms.extend(chained if created or not chained else _since(setting.server[0], chained))
         value = overrides[setting.key].strip() if setting.key in overrides else None
         if value is None:
             value = setting.text(getattr(config.topic_defaults, setting.name))
@@ -71,8 +84,7 @@ def group(config: Config, overrides: Mapping[str, str], wanted: Collection[str] 
     shown = []
     for setting in _chosen(GroupConfig, wanted):
         synonyms = _own(setting, overrides, Source.GROUP)
-        for key in setting.server:
-            synonyms.extend(_broker_synonyms(config, Config.SETTINGS[key]))
+        synonyms.extend(_chained(config, setting.server))
         if not setting.server:
             synonyms.append(Synonym(setting.key, setting.text(setting.default), Source.DEFAULT))
         shown.append(_shown(setting, synonyms[0].value, synonyms, read_only=False))
@@ -92,8 +104,7 @@ def broker(config: Config, wanted: Collection[str] = ()) -> list[Shown]:
     """Every setting of this broker, and what it was given beyond the table."""
     shown = []
     for setting in _chosen(Config, wanted):
-        chain = next((chain for chain in _FINER_FIRST if chain[0] == setting.key), (setting.key,))
-        synonyms = _chained(config, chain)
+        synonyms = _since(setting.key, _chained(config, _CHAINS.get(setting.key, (setting.key,))))
         value = setting.text(getattr(config, setting.name))
         shown.append(_shown(setting, value, synonyms, not changeable(setting)))
     given = {**config.static, **config.dynamic_default, **config.dynamic_own}
@@ -130,28 +141,30 @@ def _own(setting: Setting, overrides: Mapping[str, str], source: Source) -> list
 
 
 def _chained(config: Config, keys: Sequence[str]) -> list[Synonym]:
-    """Where broker keys that stand for one another have values: whatever was set, but of defaults only the first's."""
+    """Where broker keys that stand for one another have values: by place, and in one place the finest unit first."""
+    settings = [Config.SETTINGS[key] for key in keys]
     found: list[Synonym] = []
-    for place, key in enumerate(keys):
-        synonyms = _broker_synonyms(config, Config.SETTINGS[key])
-        found.extend(one for one in synonyms if place == 0 or one.source is not Source.DEFAULT)
+    for texts, source in _places(config):
+        for one in settings:
+            if one.key in texts:
+                found.append(Synonym(one.key, None if one.sensitive else texts[one.key], source))
+    for one in settings:
+        if one.default is not None and not (found and one.key in _DEFAULTS_OF_OURS):
+            found.append(Synonym(one.key, one.text(one.default), Source.DEFAULT))
     return found
 
 
-def _broker_synonyms(config: Config, setting: Setting) -> list[Synonym]:
-    """Where a broker key has a value."""
-    found = []
-    places = (
+def _places(config: Config) -> tuple[tuple[Mapping[str, str], Source], ...]:
+    return (
         (config.dynamic_own, Source.DYNAMIC_BROKER),
         (config.dynamic_default, Source.DYNAMIC_DEFAULT_BROKER),
         (config.static, Source.STATIC_BROKER),
     )
-    for texts, source in places:
-        if setting.key in texts:
-            found.append(Synonym(setting.key, None if setting.sensitive else texts[setting.key], source))
-    if setting.default is not None:
-        found.append(Synonym(setting.key, setting.text(setting.default), Source.DEFAULT))
-    return found
+
+
+def _since(key: str, synonyms: list[Synonym]) -> list[Synonym]:
+    """Kafka tells nothing that comes before the key itself."""
+    return list(dropwhile(lambda one: one.key != key, synonyms))
 
 
 def _shown(setting: Setting, value: str | None, synonyms: list[Synonym], read_only: bool) -> Shown:
@@ -163,10 +176,5 @@ def _shown(setting: Setting, value: str | None, synonyms: list[Synonym], read_on
 
 def _of_unknown_type(config: Config, key: str) -> Shown:
     """A key of nobody's table may be a secret."""
-    places = (
-        (config.dynamic_own, Source.DYNAMIC_BROKER),
-        (config.dynamic_default, Source.DYNAMIC_DEFAULT_BROKER),
-        (config.static, Source.STATIC_BROKER),
-    )
-    synonyms = tuple(Synonym(key, None, source) for texts, source in places if key in texts)
+    synonyms = tuple(Synonym(key, None, source) for texts, source in _places(config) if key in texts)
     return Shown(key, None, synonyms[0].source, False, True, 0, synonyms, "")

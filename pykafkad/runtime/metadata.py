@@ -18,6 +18,7 @@ from pykafkad.cluster.store import Changes, Store, StoreUnavailable, Transaction
 from pykafkad.errors import ConfigError
 from pykafkad.logs import log
 from pykafkad.model import uuid_text
+from pykafkad.runtime.config_rules import MIN_INSYNC
 
 if TYPE_CHECKING:
     from pykafkad.config import Config
@@ -82,6 +83,7 @@ class Metadata:
                 conditions[keys.CLUSTER] = 0
                 puts[keys.CLUSTER] = keys.write({"id": cluster_id})
                 puts[keys.FEATURES] = keys.write(_FEATURES)
+                puts[keys.config(BROKER, "")] = keys.write({MIN_INSYNC: str(self.config.min_insync_replicas)})
             if image.controller_id in (-1, self.node_id):
                 conditions[keys.CONTROLLER] = image.revisions.get(keys.CONTROLLER, 0)
                 leased[keys.CONTROLLER] = keys.write({"broker": self.node_id})
@@ -89,9 +91,16 @@ class Metadata:
             revision = await self.store.commit(Transaction(conditions, puts, lease=self.lease, leased=leased))
             if revision is not None:
                 await self.reached(revision)
+                self._compare_min_insync()
                 return
             await self.newer_than(image.revision)
         raise ConfigError(f"node.id {self.node_id} could not be registered: the cluster store changes too fast")
+
+    def _compare_min_insync(self) -> None:
+        """As in Kafka the file's value is the cluster's when the cluster begins, and never again (KIP-966)."""
+        here, there = self.config.static.get(MIN_INSYNC), self.image.config(BROKER, "").get(MIN_INSYNC)
+        if here is not None and there is not None and here.strip() != there:
+            log.warning(f"{MIN_INSYNC} of the file doesn't count, the cluster has its own", file=here, cluster=there)
 
     async def stop(self) -> None:
         """Leave the cluster: the registration and the controller's seat go at once."""

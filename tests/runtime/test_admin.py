@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from kafkawire.errors import ErrorCode
+from pykafkad.cluster import keys
 from pykafkad.cluster.image import BROKER, GROUP, TOPIC, TopicImage
+from pykafkad.cluster.store import Transaction
 from pykafkad.config import Config
 from pykafkad.errors import Refused
 from pykafkad.runtime.admin import ResourceChange
@@ -319,12 +321,57 @@ def test_brokers_settings_take_effect_and_fall_back(tmp_path: Path) -> None:
     play(tmp_path, scenario, log_retention_ms="55", num_partitions="3")
 
 
+def test_min_insync_replicas_is_the_clusters_from_its_beginning(tmp_path: Path) -> None:
+    """As a Kafka controller has it since ELR: the cluster always has one, and no broker has its own."""
+
+    async def scenario(broker: Control) -> None:
+        async def alter(name: str, *alterations: tuple[str, int, str | None], replace: bool = False) -> str:
+            (answer,) = await broker.admin.alter_configs([change(BROKER, name, *alterations, replace=replace)])
+            return code(answer)
+
+        key = "min.insync.replicas"
+        assert broker.image.config(BROKER, "") == {key: "3"}
+        for name, alteration in (("", (key, Op.DELETE, None)), ("1", (key, Op.DELETE, None)), ("1", (key, Op.SET, "2"))):
+            assert await alter(name, alteration) == "INVALID_CONFIG"
+        assert await alter("", ("log.retention.ms", Op.SET, "5"), replace=True) == "INVALID_CONFIG"
+        assert await alter("1", ("log.retention.ms", Op.SET, "5"), replace=True) == "NONE"
+        assert await alter("", (key, Op.SET, "2")) == "NONE"
+        assert broker.image.config(BROKER, "") == {key: "2"}
+        assert broker.node.config.topic_defaults.min_insync_replicas == 2
+
+    play(tmp_path, scenario, min_insync_replicas="3")
+
+
+def test_a_cluster_that_began_without_min_insync_replicas_goes_on_without(tmp_path: Path) -> None:
+    """A broker's own from that time can still be taken away when the cluster has got one."""
+
+    async def scenario(broker: Control) -> None:
+        key = "min.insync.replicas"
+        revision = await broker.store.commit(Transaction(deletes=(keys.config(BROKER, ""),)))
+        await broker.metadata.reached(revision or 0)
+
+        async def alter(name: str, op: int, value: str | None) -> str:
+            (answer,) = await broker.admin.alter_configs([change(BROKER, name, (key, op, value))])
+            return code(answer)
+
+        assert await alter("1", Op.SET, "2") == "NONE"
+        assert await alter("", Op.DELETE, None) == "NONE"
+        assert await alter("", Op.SET, "1") == "NONE"
+        assert await alter("1", Op.SET, "3") == "INVALID_CONFIG"
+        assert broker.node.config.min_insync_replicas == 2
+        assert await alter("1", Op.DELETE, None) == "NONE"
+        assert broker.node.config.min_insync_replicas == 1
+
+    play(tmp_path, scenario)
+
+
 def test_validate_only_sets_nothing(tmp_path: Path) -> None:
     async def scenario(broker: Control) -> None:
+        before = broker.image.configs
         wanted = [change(BROKER, "", ("log.retention.ms", 0, "5")), change(GROUP, "g", ("nope", 0, "5"))]
         answers = await broker.admin.alter_configs(wanted, validate_only=True)
         assert [code(answer) for answer in answers] == ["NONE", "INVALID_CONFIG"]
-        assert not broker.image.configs
+        assert broker.image.configs == before
 
     play(tmp_path, scenario)
 

@@ -10,6 +10,7 @@ import pytest
 from pykafkad.cluster.image import ClusterImage
 from pykafkad.config import Config
 from pykafkad.errors import ConfigError
+from pykafkad.logs import log
 from pykafkad.runtime.metadata import new_uuid
 from pykafkad.runtime.topic_rules import NewTopic
 from tests.kit.control import CLUSTER_ID, Control, play
@@ -70,6 +71,22 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
         again = await broker(tmp_path, 1).start()
         assert again.image.topics == topics and again.image.cluster_id == CLUSTER_ID
         await again.stop()
+
+    run(main())
+
+
+def test_a_file_that_contradicts_the_clusters_min_insync_replicas_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(log, "warning", lambda event, **_: lines.append(event))
+
+    async def main() -> None:
+        for said, warned in (("2", False), ("2", False), ("1", True)):
+            one = await Control(tmp_path, Config.load({"node.id": "1", "min.insync.replicas": said})).start()
+            assert one.metadata.config.min_insync_replicas == 2
+            await one.stop()
+            assert any("min.insync.replicas of the file" in line for line in lines) == warned
 
     run(main())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from conformance.differential.scripts import each_version, script
@@ -56,9 +57,10 @@ BROKER_KEYS = (
     "auto.create.topics.enable", "background.threads", "compression.type", "connections.max.idle.ms",
     "default.replication.factor", "delete.topic.enable", "fetch.max.bytes", "group.max.session.timeout.ms",
     "group.max.size", "group.min.session.timeout.ms", "log.cleaner.enable", "log.cleanup.policy",
-    "log.flush.interval.messages", "log.flush.interval.ms", "log.index.interval.bytes", "log.message.timestamp.type",
+    "log.flush.interval.messages", "log.flush.interval.ms", "log.flush.scheduler.interval.ms",
+    "log.index.interval.bytes", "log.message.timestamp.type",
     "log.retention.bytes", "log.retention.hours", "log.retention.minutes", "log.retention.ms", "log.roll.hours",
-    "log.roll.ms", "log.segment.bytes", "max.connections", "max.connections.per.ip", "message.max.bytes",
+    "log.roll.jitter.hours", "log.roll.jitter.ms", "log.roll.ms", "log.segment.bytes", "max.connections", "max.connections.per.ip", "message.max.bytes",
     "min.insync.replicas", "node.id", "num.io.threads", "num.network.threads", "num.partitions",
     "num.replica.fetchers", "offset.metadata.max.bytes", "offsets.retention.minutes", "offsets.topic.num.partitions",
     "queued.max.requests", "replica.lag.time.max.ms", "request.timeout.ms", "socket.request.max.bytes",
@@ -186,6 +188,47 @@ def dynamic(side: Side) -> None:
             configs = [{"name": key, "config_operation": DELETE, "value": None}]
             resources = [{"resource_type": BROKER, "resource_name": name, "configs": configs}]
             side.ask("incremental_alter_configs", 1, f"{name!r} {key} deleted", wait=10, resources=resources)
+
+
+@script(alone=True)
+def min_insync_replicas(side: Side) -> None:
+    """The cluster has one from its beginning and keeps one, and no broker has its own."""
+    key = "min.insync.replicas"
+
+    def incrementally(what: str, name: str, op: int, value: str | None, **more: Any) -> None:
+        configs = [{"name": key, "config_operation": op, "value": value}]
+        resources = [{"resource_type": BROKER, "resource_name": name, "configs": configs}]
+        side.ask("incremental_alter_configs", 1, f"{name!r} {what}", wait=10, resources=resources, **more)
+
+    def replaced(what: str, name: str, *configs: tuple[str, str]) -> None:
+        wanted = [{"name": key, "value": value} for key, value in configs]
+        resources = [{"resource_type": BROKER, "resource_name": name, "configs": wanted}]
+        side.ask("alter_configs", 2, f"{name!r} {what}", wait=10, resources=resources)
+
+    def shown(what: str, value: str) -> None:
+        default = {"resource_type": BROKER, "resource_name": "", "configuration_keys": [key]}
+        for _ in range(100):  # Apache Kafka's broker hears of it after its controller has answered
+            answer = side.tell("describe_configs", 4, resources=[default])
+            if answer and answer.results[0].configs[0].value == value:
+                break
+            time.sleep(0.05)
+        for kind, name in ((BROKER, ""), (BROKER, "1"), (TOPIC, side.own)):
+            describe(side, 4, f"{what}: {kind} {name!r}", kind, name, [key])
+
+    side.topic(side.own)
+    shown("at first", "1")
+    for name in ("1", ""):
+        for what, op, value in (("set", SET, "2"), ("set badly", SET, "x"), ("set to 0", SET, "0")):
+            incrementally(what, name, op, value)
+        incrementally("deleted", name, DELETE, None)
+        incrementally("deleted, only checked", name, DELETE, None, validate_only=True)
+        incrementally("appended", name, APPEND, "2")
+        replaced("replaced by none", name)
+        replaced("replaced by another", name, ("log.retention.ms", "600000000"))
+        replaced("replaced", name, (key, "3"))
+        shown(f"{name!r} done", "1" if name else "3")
+        replaced("back", name, *[(key, "1")][: not name])
+    shown("at last", "1")
 
 
 DYNAMIC = (
