@@ -28,7 +28,8 @@ def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str,
         "total": counts(tally.total()) | {"texts": tally.texts},
         "apis": {kafkas_name(api): counts(of) for api, of in sorted(tally.apis.items())},
         "meant": [
-            {"rule": m.rule, "reason": m.reason, "count": tally.meant[m], "differences": _excused(tally, m)} for m in meant
+            {"rule": m.rule, "reason": m.reason, "count": tally.meant[m], "differences": _excused(tally, m)}
+            for m in meant
         ],
         "different": [d | {"api": kafkas_name(d["api"])} for d in tally.different],
     }

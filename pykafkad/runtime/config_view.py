@@ -145,9 +145,9 @@ def _chained(config: Config, keys: Sequence[str]) -> list[Synonym]:
     settings = [Config.SETTINGS[key] for key in keys]
     found: list[Synonym] = []
     for texts, source in _places(config):
-        for one in settings:
-            if one.key in texts:
-                found.append(Synonym(one.key, None if one.sensitive else texts[one.key], source))
+        found.extend(
+            Synonym(one.key, None if one.sensitive else texts[one.key], source) for one in settings if one.key in texts
+        )
     for one in settings:
         if one.default is not None and not (found and one.key in _DEFAULTS_OF_OURS):
             found.append(Synonym(one.key, one.text(one.default), Source.DEFAULT))

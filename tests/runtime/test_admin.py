@@ -331,8 +331,8 @@ def test_min_insync_replicas_is_the_clusters_from_its_beginning(tmp_path: Path) 
 
         key = "min.insync.replicas"
         assert broker.image.config(BROKER, "") == {key: "3"}
-        for name, alteration in (("", (key, Op.DELETE, None)), ("1", (key, Op.DELETE, None)), ("1", (key, Op.SET, "2"))):
-            assert await alter(name, alteration) == "INVALID_CONFIG"
+        for name, op, value in (("", Op.DELETE, None), ("1", Op.DELETE, None), ("1", Op.SET, "2")):
+            assert await alter(name, (key, op, value)) == "INVALID_CONFIG"
         assert await alter("", ("log.retention.ms", Op.SET, "5"), replace=True) == "INVALID_CONFIG"
         assert await alter("1", ("log.retention.ms", Op.SET, "5"), replace=True) == "NONE"
         assert await alter("", (key, Op.SET, "2")) == "NONE"
