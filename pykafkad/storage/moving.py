@@ -13,6 +13,10 @@ What a crash leaves is never in doubt, because one name ends before the other be
 
 The old folder's new name is made durable before the mirror's, and everything that was durable in the old folder is so
 in the mirror before that. Every batch's CRC is checked on its way: damage stops the move, and the log stays.
+
+A closed segment counts as copied, in this life and the next, when it has its name in the mirror. It gets that when it is
+durable there and in the source: of what a power cut takes from the one nothing may be left in the other, where bytes of
+the same length might come instead. And it counts no longer when the source's has another end, as after a truncation.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from kafkawire.batches import CRC_FROM, HEADER_SIZE, header_at
+from kafkawire.batches import CRC_FROM, HEADER_SIZE, BatchHeader, header_at
 from kafkawire.checksum import crc32c
 from kafkawire.errors import WireError
 from pykafkad.errors import StorageFailed
@@ -28,8 +32,10 @@ from pykafkad.storage import names
 from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadata
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.disk import Disk, File
+from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.log import PartitionLog
-from pykafkad.storage.segment import CorruptSegment, Segment
+from pykafkad.storage.pool import Pool
+from pykafkad.storage.segment import CorruptSegment, Place, Segment
 
 STEP_BYTES = 1024 * 1024
 """What is copied at once, and what may be missing at the swap."""
@@ -90,15 +96,40 @@ class Mirror:
         present = set(disk.list(path))
         segments = {segment.base_offset: segment for segment in self.log.segments[:-1]}
         bases = sorted(base for name in present if (base := names.offset_of(name, names.LOG)) is not None)
-        for base in bases[:-1]:
+        for base in bases[:-1] if self.target.topic_id(path) == self.log.topic_id else ():
             segment = segments.get(base)
-            if segment is not None and disk.size(self._final(segment)) == segment.size:
+            if segment is not None and self._is_mirrored(segment):
                 self._whole[base] = segment
         self._forget_others(present, set(self._whole))
         disk.replace(f"{path}/{names.PARTITION_METADATA}", encode_partition_metadata(self.log.topic_id))
         disk.sync_directory(self.target.path)
         self._count()
         self._made = True
+
+    def _is_mirrored(self, segment: Segment) -> bool:
+        """Whether what an earlier life called complete is still what the source has: as long, and with the same last
+        batch. After a truncation that batch has another epoch or CRC.
+        """
+        if self._disk.size(self._final(segment)) != segment.size:
+            return False
+        try:
+            return self._last_batch(self.source, self.log.directory, segment) == self._last_batch(
+                self.target, self._path, segment
+            )
+        except (CorruptSegment, CorruptIndex):
+            return False
+
+    @staticmethod
+    def _last_batch(log_dir: LogDir, directory: str, segment: Segment) -> BatchHeader | None:
+        """Found by a segment of our own: this is not the thread that the log's belong to."""
+        place = Place(log_dir.disk, log_dir.path, directory, Pool(1), Pool(1))
+        its = Segment(place, segment.base_offset, size=segment.size, new=False, now=0, index_limit=0)
+        indexed = its.offsets.last()
+        last = None
+        for header in its.walk(indexed[1] if indexed is not None else 0):
+            last = header
+        its.close()
+        return last
 
     def _copy(self) -> int:
         segments = self.log.segments
@@ -164,6 +195,8 @@ class Mirror:
     def _complete(self, segment: Segment, following: int) -> None:
         """A closed segment is here: its companions too, all of it durable, and only then its name."""
         source = self.log.place
+        if not self._is_durable(segment):
+            return
         files = [names.file_name(segment.base_offset, suffix) for suffix in _COMPANIONS]
         self._copy_small([*files, names.file_name(following, names.SNAPSHOT)], source.directory, sync=True)
         assert self._writing is not None
@@ -173,6 +206,22 @@ class Mirror:
             self._disk.rename(self._final(segment) + ".tmp", self._final(segment))
         self._disk.sync_directory(self._path)
         self._whole[segment.base_offset] = segment
+
+    def _is_durable(self, segment: Segment) -> bool:
+        """Whether no power cut takes anything of it from the source; it is synced if it wasn't. False when it is gone,
+        or its end was cut.
+        """
+        if not segment.durable:
+            place = self.log.place
+            try:
+                place.disk.fsync(segment.path)
+                place.disk.sync_directory(place.directory)
+                if not self.log.folder_durable:
+                    place.disk.sync_directory(place.log_dir)
+            except OSError as error:
+                if segment in self.log.segments and self._truncations == self.log.truncations:
+                    raise place.health.judge_sync(f"sync {segment.path}: {error}", error) from error
+        return segment in self.log.segments and self._truncations == self.log.truncations
 
     def _copy_small(self, files: Iterable[str], directory: str, *, sync: bool) -> None:
         for name in files:
@@ -184,12 +233,13 @@ class Mirror:
         """Retention has let go of segments, or compaction has replaced them."""
         here = {segment.base_offset: segment for segment in segments}
         gone = {base for base, segment in self._whole.items() if here.get(base) is not segment}
-        if gone:
-            for base in gone:
-                del self._whole[base]
-            self._forget_others(self._disk.list(self._path), set(self._whole))
-        if self._active is not None and here.get(self._active.base_offset) is not self._active:
+        for base in gone:
+            del self._whole[base]
+        left = self._active is not None and here.get(self._active.base_offset) is not self._active
+        if left:
             self._leave_active()
+        if gone or left:
+            self._forget_others(self._disk.list(self._path), set(self._whole))
 
     def _forget_others(self, present: Iterable[str], bases: set[int]) -> None:
         """Only what belongs to these segments stays."""
@@ -237,6 +287,7 @@ class Mirror:
         log, disk = self.log, self._disk
         active = log.segments[-1]
         try:
+            self._drop_gone(log.segments)
             while self._step(active):
                 pass
             assert self._writing is not None

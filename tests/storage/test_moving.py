@@ -6,12 +6,14 @@ import errno
 
 import pytest
 
+from kafkawire.batches import headers
+from kafkawire.records import build
 from pykafkad.errors import StorageFailed
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.moving import Mirror
 from tests.kit.disk import Died, MemoryDisk
-from tests.storage.helpers import append, batch, open_dir, open_log, read_all
+from tests.storage.helpers import TOPIC_ID, append, batch, open_dir, open_log, read_all
 
 UNIQUE = "0123456789abcdef0123456789abcdef"
 SEGMENT = 2_000
@@ -135,6 +137,83 @@ def test_a_move_goes_on_after_a_restart_with_what_is_there() -> None:
     assert again.size >= copied - SEGMENT
     assert moved(again)
     assert len(read_all(log)) == 40
+
+
+def other_batch() -> bytes:
+    """As long as those of ``filled``, and something else."""
+    return build([(b"k%d" % number, b"other" * 10) for number in range(3)], timestamp=1_000)
+
+
+def test_what_a_power_cut_took_from_the_source_does_not_come_back_by_the_mirror() -> None:
+    for seed in range(60):
+        disk = MemoryDisk(seed)
+        _, _, log, mirror = setting(disk)
+        caught_up(mirror)  # of a log that nobody has synced
+        disk.crash()
+        a, b = open_dir(disk, "/a"), open_dir(disk, "/b")
+        log = open_log(a, internal_segment_bytes=SEGMENT, index_interval_bytes=200)
+        while log.end_offset < 120:
+            append(log, other_batch())
+        written = [header.crc for header in read_all(log)]
+        moved(Mirror(log, a, b, UNIQUE))
+        assert [header.crc for header in read_all(log)] == written, seed
+        a.close(True)
+        b.close(True)
+        again = open_log(open_dir(disk, "/b"), internal_segment_bytes=SEGMENT)
+        assert [header.crc for header in read_all(again)] == written, seed
+
+
+def test_a_source_that_was_cut_and_written_again_is_copied_again() -> None:
+    """The move heard nothing of the cut: it came when the broker had died, or before the move went on."""
+    disk = MemoryDisk()
+    a, b, log, mirror = setting(disk)
+    caught_up(mirror)
+    log.truncate_to(60)
+    while log.end_offset < 120:
+        append(log, other_batch())
+    written = [header.crc for header in read_all(log)]
+    moved(Mirror(log, a, b, UNIQUE))
+    assert [header.crc for header in read_all(log)] == written
+
+
+@pytest.mark.parametrize("what", ["another topic's", "lost"])
+def test_a_mirror_that_is_not_known_to_be_of_this_topic_begins_anew(what: str) -> None:
+    disk = MemoryDisk()
+    a, b, log, mirror = setting(disk)
+    caught_up(mirror)
+    if what == "lost":
+        disk.remove(f"/b/t-0.{UNIQUE}-future/partition.metadata")
+    a.delete_log(log)
+    topic_id = TOPIC_ID if what == "lost" else bytes(range(1, 17))
+    log = open_log(a, topic_id=topic_id, internal_segment_bytes=SEGMENT)
+    for _ in range(40):
+        append(log, other_batch())
+    again = Mirror(log, a, b, UNIQUE)
+    again.copy()
+    assert again.end_offset <= log.segments[1].base_offset
+    moved(again)
+    assert [header.crc for header in read_all(log)] == [log_crc()] * 40
+    assert b.topic_id(log.directory) == log.topic_id
+
+
+def log_crc() -> int:
+    (header,) = headers(other_batch())
+    return header.crc
+
+
+def test_a_segment_that_went_while_it_was_copied_leaves_no_file() -> None:
+    disk = MemoryDisk()
+    a, b = open_dir(disk, "/a"), open_dir(disk, "/b")
+    log = open_log(a, internal_segment_bytes=SEGMENT)
+    filled(log, 2)
+    mirror = Mirror(log, a, b, UNIQUE)
+    mirror.copy()  # of the newest, under its own name
+    filled(log, 20)
+    log.advance_start(60)
+    log.retain(0, log.end_offset)
+    moved(mirror)
+    logs = sorted(name for name in disk.list(log.directory) if name.endswith(".log"))
+    assert len(logs) == len(log.segments)
 
 
 def test_retention_truncation_and_rolls_on_the_way() -> None:
