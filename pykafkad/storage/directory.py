@@ -456,13 +456,11 @@ class LogDir:
             for log in logs:
                 settling.settle(log)
             return
-        for log in logs:
-            settling.names_synced(log, True)
         try:
             self._sync_all()
         except StorageFailed:
             for log in logs:
-                settling.names_synced(log, False)
+                settling.failed(log)
             raise
         for log in logs:
             settling.settled(log)

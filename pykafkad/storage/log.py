@@ -14,6 +14,7 @@ import threading
 import zlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from kafkawire.batches import BatchHeader
@@ -24,6 +25,7 @@ from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names, spans
 from pykafkad.storage.checkpoints import encode_epochs, encode_partition_metadata
 from pykafkad.storage.disk import Buffer, File, FileSlice
+from pykafkad.storage.fresh_names import FreshNames
 from pykafkad.storage.health import BROKEN
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.leaving import Leaving
@@ -50,9 +52,8 @@ class PartitionLog:
         "_aborts",
         "_active",
         "_config",
-        "_directory_dirty",
         "_epoch",
-        "_folder_dirty",
+        "_fresh_names",
         "_index_interval",
         "_jitter_ms",
         "_leaving",
@@ -120,8 +121,7 @@ class PartitionLog:
         self._settled = loaded.end_offset if loaded.settled else -1
         """Everything below is synced, with its indexes and its producers' snapshot; -1: no such offset is known."""
         self._settling: Settling | None = None
-        # Names that may not be durable: of files in the folder, and of the folder itself.
-        self._directory_dirty = self._folder_dirty = loaded.names_unsynced
+        self._fresh_names = FreshNames(loaded.names_unsynced)
         self._recovered = loaded.names_unsynced  # and so its indexes were built anew and never synced
         self._jitter_ms = 0
         self._peaks: Peaks | None = None  # made when somebody first asks for a time
@@ -222,7 +222,8 @@ class PartitionLog:
                 if self._due(self._active, len(marker), (header,), now):
                     self._roll(max(header.base_offset, self.end_offset), now)
                 self._active.abort(aborted)
-                self._aborts = self._directory_dirty = True
+                self._aborts = True
+                self._fresh_names.add()
             self.append((marker,), (header,), now)
         except (OSError, StorageFailed, CorruptIndex) as error:
             self._active.forget_transactions(self.end_offset)
@@ -249,9 +250,10 @@ class PartitionLog:
 
     def _assign_epochs(self, batches: Sequence[BatchHeader]) -> None:
         """Before the write: an epoch that nothing was written under is cut off again, the other way round it is
-        lost.
+        lost. The first write makes the file, too, and no sync that has begun may be taken to cover its name.
         """
-        self._directory_dirty = True
+        _ = self._active.file
+        self._fresh_names.add()
         changed = False
         for batch in batches:
             changed |= self.epochs.assign(batch.leader_epoch, batch.base_offset)
@@ -261,17 +263,13 @@ class PartitionLog:
 
     def _cut_back(self, segment: Segment) -> None:
         """After a failed write: nothing half-written stays, as far as the disk still lets us."""
-        try:
+        with suppress(OSError):
             if self.epochs.truncate_from_end(self.end_offset):
                 self._write_epochs()
-        except OSError:
-            pass
         self._epoch = self.epochs.latest
-        try:
+        with suppress(OSError):  # else never served, overwritten by the next append, cut by recovery
             if segment.open_file is not None:
                 segment.cut(segment.size)
-        except OSError:
-            pass  # never served, overwritten by the next append, cut by recovery
 
     def begin(self) -> None:
         """Make the folder of a new log now, and not with its first record."""
@@ -286,7 +284,7 @@ class PartitionLog:
         metadata = self.place.disk.open(f"{self.place.directory}/{names.PARTITION_METADATA}", create=True)
         metadata.append(encode_partition_metadata(self.topic_id))  # opening the log mends it if a crash leaves it torn
         self._unmade = False
-        self._folder_dirty = True
+        self._fresh_names.add_folder()
         if self._config.preallocate:
             self._active.preallocate(self._segment_bytes)
 
@@ -390,7 +388,7 @@ class PartitionLog:
             self._segments = self._segments[:-1]
         self._segments = [*self._segments, segment]
         self._active = segment
-        self._directory_dirty = True
+        self._fresh_names.add()
         if old.size and self.on_roll is not None:
             self.on_roll(base)
         return segment
@@ -419,7 +417,7 @@ class PartitionLog:
             segment.durable = False
             self._peaks = None  # a segment that was closed may go on
             self.end_offset = segment.truncate_to(offset)
-            self._directory_dirty = True  # until the cut is synced, too, a crash may bring back what was cut off
+            self._fresh_names.add()  # until the cut is synced, too, a crash may bring back what was cut off
             self._epoch = self._forget_epochs()
             self._reload_producers()
             self._sync_cut()
@@ -454,7 +452,7 @@ class PartitionLog:
             )
             self._segments, self._active = [segment], segment
             segment.file.truncate(0)
-            self._directory_dirty = True
+            self._fresh_names.add()
             self.start_offset = self.end_offset = self.recovery_point = offset
             self._sync_cut()
         except OSError as error:
@@ -510,7 +508,7 @@ class PartitionLog:
             return False
         self._segments, removed = after
         self._leaving.add(removed, now + self._config.file_delete_delay_ms)
-        self._directory_dirty = True
+        self._fresh_names.add()
         return True
 
     def purge_deleted(self, now: int) -> int:
@@ -536,7 +534,8 @@ class PartitionLog:
         truncations = self._truncations
         end = self.end_offset
         upto = end if upto is None else min(upto, end)
-        dirty = self._directory_dirty
+        fresh = self._fresh_names
+        dirty = bool(fresh)
         if upto <= self.recovery_point and not dirty:
             return
         self.place.health.check()
@@ -551,12 +550,9 @@ class PartitionLog:
                 elif dirty or end > self.recovery_point:
                     self._sync(segment, None)
             if dirty and not self._unmade:
-                self._directory_dirty = False
-                try:
-                    self._sync_directory()
-                except BaseException:
-                    self._directory_dirty = True
-                    raise
+                changes = fresh.changes
+                self._sync_directory()
+                fresh.synced(changes)
         except OSError as error:
             if truncations != self._truncations and error.errno not in BROKEN:
                 return  # the segment went away beneath us, and the truncation has set the recovery point
@@ -598,9 +594,8 @@ class PartitionLog:
             if disk.exists(path):
                 disk.fsync(path)
         disk.sync_directory(self.place.directory)
-        if self._folder_dirty:
+        if self._fresh_names.folder:
             disk.sync_directory(self.place.log_dir)
-            self._folder_dirty = False
 
     @property
     def dirty(self) -> bool:
@@ -608,7 +603,7 @@ class PartitionLog:
         used = self._recovered or self._epoch != _NO_APPEND_YET  # recovery built its indexes anew
         if self._settled != self.end_offset and (self.recovery_point < self.end_offset or used):
             return True
-        return self._directory_dirty or self._active.allocated
+        return bool(self._fresh_names) or self._active.allocated
 
     @property
     def truncations(self) -> int:
@@ -618,17 +613,22 @@ class PartitionLog:
     @property
     def folder_durable(self) -> bool:
         """Whether a power cut can no longer take the folder's name away."""
-        return not self._folder_dirty
+        return not self._fresh_names.folder
+
+    @property
+    def settles(self) -> bool:
+        """Whether somebody is syncing it where it is, to vouch for all of it."""
+        return self._settling is not None
 
     def move_to(self, place: Place) -> None:
-        """Go on in another folder with the same files, as durable as here but for their names. No flush may run."""
+        """Go on in another folder with the same files, as durable as here but for their names. No sync may run."""
         for segment in self._segments:
             segment.let_all_go(keep_unsaved=segment is self._active)
         self.place.become(place)
         self._active.settle()
         self._leaving.forget()
         self._settled, self._settling = -1, None
-        self._directory_dirty = self._folder_dirty = True
+        self._fresh_names.add_folder()
 
     def close(self, *, sync: bool = True) -> None:
         """A clean end: everything written and synced, producers saved. The log may not be used afterwards.
@@ -647,7 +647,7 @@ class PartitionLog:
                     self._active.seal()
                     snapshot = encode(self.producers.snapshot())
                     place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
-                    self._directory_dirty = True
+                    self._fresh_names.add()
                 finally:  # a full disk has no room for them, and what was written before counts all the same
                     if sync:
                         self.flush()
@@ -683,7 +683,7 @@ class PartitionLog:
             return
         path = f"{self.place.directory}/{names.LEADER_EPOCHS}"
         self.place.disk.replace(path, encode_epochs(self.epochs.entries), sync=False)
-        self._directory_dirty = True
+        self._fresh_names.add()
 
     def _reload_producers(self) -> None:
         load_producers(self.place, self._segments, self.start_offset, self.end_offset, self.producers, [])

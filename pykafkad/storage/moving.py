@@ -14,9 +14,9 @@ What a crash leaves is never in doubt, because one name ends before the other be
 The old folder's new name is made durable before the mirror's, and everything that was durable in the old folder is so
 in the mirror before that. Every batch's CRC is checked on its way: damage stops the move, and the log stays.
 
-A closed segment counts as copied, in this life and the next, when it has its name in the mirror. It gets that when it is
-durable there and in the source: of what a power cut takes from the one nothing may be left in the other, where bytes of
-the same length might come instead. And it counts no longer when the source's has another end, as after a truncation.
+A closed segment counts as copied, in this life and the next, when it has its name in the mirror. It gets that when it
+is durable there and in the source: of what a power cut takes from the one nothing may be left in the other, where bytes
+of the same length might come instead. And it counts no longer when the source's has another end, as after a truncation.
 """
 
 from __future__ import annotations
@@ -271,8 +271,10 @@ class Mirror:
 
     @property
     def ready(self) -> bool:
-        """Whether all that is missing is a little of the newest segment, and nobody has plans with the others."""
-        if self.log.cleaning:
+        """Whether all that is missing is a little of the newest segment, and nobody has plans with the others, or is
+        syncing them where they are.
+        """
+        if self.log.cleaning or self.log.settles:
             return False
         segments = self.log.segments
         closed = all(self._whole.get(segment.base_offset) is segment for segment in segments[:-1])

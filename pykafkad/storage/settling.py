@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from pykafkad.errors import StorageFailed
 from pykafkad.storage import names
 from pykafkad.storage.log import MARKING
 from pykafkad.storage.snapshots import encode
@@ -25,10 +26,13 @@ class Settling(NamedTuple):
     end: int
     truncations: int
     segments: list[Segment]
+    names: int
 
 
 def prepare(log: PartitionLog) -> bool:
-    """Whether there is anything to sync."""
+    """Whether there is anything to sync. If so ``settle``, ``settled`` or ``failed`` must follow: until then the log
+    doesn't move.
+    """
     if not log.dirty or log.closed or log._unmade or log._active.allocated:
         return False
     place, end = log.place, log.end_offset
@@ -37,8 +41,8 @@ def prepare(log: PartitionLog) -> bool:
         place.disk.replace(place.path(end, names.SNAPSHOT), encode(log.producers.snapshot()), sync=False)
     except OSError as error:
         raise log._failed("settle", error) from error
-    log._directory_dirty = True
-    log._settling = Settling(end, log._truncations, log._segments)
+    log._fresh_names.add()
+    log._settling = Settling(end, log._truncations, log._segments, log._fresh_names.changes)
     return True
 
 
@@ -47,41 +51,51 @@ def settle(log: PartitionLog) -> None:
     settling = log._settling
     if settling is None:
         return
-    log.flush(settling.end)
     try:
+        log.flush(settling.end)
         settling.segments[-1].sync_beside(settling.end)
     except OSError as error:
+        failed(log)
         if settling.truncations != log._truncations or isinstance(error, FileNotFoundError):
             return
         raise log.place.health.judge_sync(log._reason("settle", error), error) from error
+    except StorageFailed:
+        failed(log)
+        raise
     settled(log)
 
 
-def names_synced(log: PartitionLog, synced: bool) -> None:
-    """The volume is about to be synced, with all names in it; or, false, that has failed."""
-    log._directory_dirty = not synced
-    log._folder_dirty = log._folder_dirty and not synced
+def failed(log: PartitionLog) -> None:
+    """What ``prepare`` saw has not been synced; another time."""
+    log._settling = None
 
 
 def synced(log: PartitionLog) -> None:
     """The volume was synced after the log was closed: it has settled for good."""
     log.recovery_point = log._settled = log.end_offset
-    log._directory_dirty = log._folder_dirty = False
+    log._fresh_names.synced(log._fresh_names.changes)
     for segment in log._segments:
         segment.durable = True
 
 
 def settled(log: PartitionLog) -> None:
     """Everything that ``prepare`` saw has been synced."""
-    settling, log._settling = log._settling, None
-    if settling is None:
-        return
+    settling = log._settling
+    if settling is not None:
+        try:
+            _settled(log, settling)
+        finally:
+            log._settling = None  # last: from here on it may move
+
+
+def _settled(log: PartitionLog, settling: Settling) -> None:
     end = settling.end
     with MARKING:
         if settling.truncations != log._truncations:
             return
         before, log._settled = log._settled, end
         log.recovery_point = max(log.recovery_point, end)
+    log._fresh_names.synced(settling.names)
     for segment in settling.segments[:-1]:
         segment.durable = True
     if 0 <= before < end and all(segment.base_offset != before for segment in log._segments):

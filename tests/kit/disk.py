@@ -464,7 +464,7 @@ class MemoryDisk:
 
     def sync_all(self, path: str) -> None:
         def all_of(directory: Directory, at: str) -> None:
-            for name, node in directory.names.items():
+            for name, node in list(directory.names.items()):
                 if isinstance(node, Directory):
                     all_of(node, f"{at}/{name}")
                 else:

@@ -197,8 +197,8 @@ class Life:
             assert log.end_offset == log.recovery_point == log.trusted_below
             truth.synced = max(truth.synced, truth.returned)
 
-    def settle_beside(self, index: int, moment: int, step: str, *arguments: Any) -> None:
-        """A step on the loop while a thread is settling the log: at its n-th sync."""
+    def settle_beside(self, index: int, together: bool, moment: int, step: str, *arguments: Any) -> None:
+        """A step on the loop, or in another thread, while a thread is settling the log: at its n-th sync."""
         log, truth = self.log(index), self.truths[index]
         upto = truth.end
         left = [moment]
@@ -210,7 +210,7 @@ class Life:
 
         if settling.prepare(log):
             self.disk.before_fsync = at_sync
-            self._open().settle([log])
+            self._open().settle([log] * (SYNC_TOGETHER if together else 1))
             self.disk.before_fsync = None
             truth.synced = max(truth.synced, min(upto, log.recovery_point, truth.returned))
 

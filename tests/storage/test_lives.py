@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pykafkad.model import TopicPartition
 from pykafkad.storage import names
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import Died, MemoryDisk
 from tests.kit.lives import PRODUCERS, Life, Truth
 from tests.storage.helpers import open_dir, open_log
 
@@ -39,7 +39,13 @@ STEP = st.one_of(
     st.builds(lambda index, moment, step: ("flush_beside", index, moment, *step), INDEX, st.integers(1, 12), BESIDE),
     st.tuples(st.just("checkpoint")),
     st.tuples(st.just("settle"), INDEX, st.booleans()),
-    st.builds(lambda index, moment, step: ("settle_beside", index, moment, *step), INDEX, st.integers(1, 12), BESIDE),
+    st.builds(
+        lambda index, together, moment, step: ("settle_beside", index, together, moment, *step),
+        INDEX,
+        st.booleans(),
+        st.integers(1, 12),
+        st.one_of(BESIDE, st.just(("flush",))),
+    ),
     st.tuples(st.just("checkpoint")),
     st.tuples(st.just("new_epoch")),
     st.tuples(st.just("roll"), INDEX),
@@ -242,6 +248,21 @@ def test_a_cut_leaves_a_durable_start_where_it_was() -> None:
     life.truncate(0, 0.0)
     life.die("power")
     assert (life.log(0).start_offset, life.log(0).end_offset) == (1, 1)
+
+
+def test_a_flush_beside_the_sync_of_a_volume_makes_names_durable_itself() -> None:
+    for seed in range(20):
+        life = Life(MemoryDisk(seed), partitions=1)
+        life.write(0, [1], 10, 0, -1)
+
+        def flush_and_die(index: int, life: Life = life) -> None:
+            life.flush(index)
+            raise Died
+
+        life.die_in = flush_and_die  # type: ignore[attr-defined]
+        life.death = "power"
+        life.do("settle_beside", 0, True, 1, "die_in")
+        life.touch(0)
 
 
 def test_an_empty_log_that_has_settled_takes_records() -> None:

@@ -9,7 +9,8 @@ import pytest
 from kafkawire.batches import headers
 from kafkawire.records import build
 from pykafkad.errors import StorageFailed
-from pykafkad.storage.directory import LogDir
+from pykafkad.storage import settling
+from pykafkad.storage.directory import SYNC_TOGETHER, LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.moving import Mirror
 from tests.kit.disk import Died, MemoryDisk
@@ -232,6 +233,44 @@ def test_retention_truncation_and_rolls_on_the_way() -> None:
     assert read_all(log) == before
     logs = sorted(name for name in disk.list(log.directory) if name.endswith(".log"))
     assert len(logs) == len(log.segments)
+
+
+@pytest.mark.parametrize("logs", [1, SYNC_TOGETHER])
+def test_a_log_that_is_being_settled_moves_when_that_is_over(logs: int) -> None:
+    """Else the sync of the old volume would vouch for files on the new one."""
+    disk = MemoryDisk()
+    a, _, log, mirror = setting(disk)
+    caught_up(mirror)
+    assert settling.prepare(log)
+    assert not mirror.ready and mirror.swap() is None
+    a.settle([log] * logs)
+    assert mirror.ready
+    assert settling.prepare(log) is False
+    append(log, batch(2))
+    assert settling.prepare(log)
+    disk.failing["fsync", ".log" if logs == 1 else "/a"] = OSError(errno.EMFILE, "Too many open files")
+    with pytest.raises(StorageFailed, match="Too many"):
+        a.settle([log] * logs)
+    disk.failing.clear()
+    assert moved(mirror)
+    assert len(read_all(log)) == 41
+
+
+def test_a_moved_folder_is_durable_when_its_name_is_synced_and_no_sooner() -> None:
+    disk = MemoryDisk()
+    _, b, log, mirror = setting(disk)
+    moved(mirror)
+    assert settling.prepare(log) and not log.folder_durable
+    seen = []
+    disk.before_fsync = lambda _: seen.append(log.folder_durable)
+    disk.failing["fsync", "/b"] = OSError(errno.EMFILE, "Too many open files")
+    with pytest.raises(StorageFailed):
+        b.settle([log] * SYNC_TOGETHER)
+    assert not log.folder_durable
+    disk.failing.clear()
+    assert settling.prepare(log)
+    b.settle([log] * SYNC_TOGETHER)
+    assert log.folder_durable and seen and not any(seen)
 
 
 def test_a_flipped_bit_stops_the_move_and_is_named() -> None:
