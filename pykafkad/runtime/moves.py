@@ -144,7 +144,7 @@ class Moves:
                         copied = await asyncio.shield(copying)
                     if copied:
                         await self._pace(copied)
-                    elif await self._finish(key, partition, mirror):
+                    elif await self._finish(key, move, partition, mirror):
                         return
                     else:
                         await asyncio.sleep(SETTLE_SECONDS)
@@ -175,7 +175,7 @@ class Moves:
         rate = self._partitions.config.replica_alter_log_dirs_io_max_bytes_per_second
         await asyncio.sleep(copied / max(rate, 1) if rate < 1 << 40 else 0)
 
-    async def _finish(self, key: Key, partition: Partition, mirror: Mirror) -> bool:
+    async def _finish(self, key: Key, move: _Move, partition: Partition, mirror: Mirror) -> bool:
         """Nothing is missing, or was a moment ago: swap if that is still so."""
         log, partitions = partition.log, self._partitions
         if log.segments[-1].size > ROLL_ABOVE:
@@ -190,16 +190,19 @@ class Moves:
             if swapped.done():
                 return
             try:
-                swapped.set_result(mirror.swap() if key in self._moves else None)
+                old = mirror.swap() if self._moves.get(key) is move else None
             except StorageFailed as failure:
                 swapped.set_exception(failure)
+                return
+            if old is not None:  # now, not when this is heard of: who comes in between finds it done, and not to cancel
+                partitions.moved(key, mirror.target)
+                del self._moves[key]
+            swapped.set_result(old)
 
         partitions.flusher.when_idle(partition, swap)
         old = await swapped
         if old is None:
             return False
-        partitions.moved(key, mirror.target)
-        del self._moves[key]
         events.info("move done", partition=f"{key[0]}-{key[1]}", to=mirror.target.path, bytes=log.size)
         await self._leave(partition, mirror, old)
         return True

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+from collections.abc import Callable
+
+import pytest
 
 from kafkawire.api import alter_replica_log_dirs as wire
 from kafkawire.api import describe_log_dirs
 from kafkawire.errors import ErrorCode
-from pykafkad.runtime.partition import Appended
+from pykafkad.model import TopicPartition
+from pykafkad.runtime.partition import Appended, Partition
 from pykafkad.runtime.refusals import RECOVERING
+from pykafkad.storage.moving import Mirror
 from tests.kit.broker import Broker, records_of
 from tests.kit.loop import run
 
@@ -228,6 +233,56 @@ def test_what_kafka_refuses() -> None:
         broker.set_broker()
         next(one for one in broker.log_dirs if one.path == target).health.fail("I/O error")
         assert await alter(broker, target, ("t", 0)) == [ErrorCode.KAFKA_STORAGE_ERROR]
+
+    run(main())
+
+
+@pytest.mark.parametrize("then", ["called off", "sent elsewhere", "deleted"])
+def test_what_comes_in_the_moment_of_the_swap_finds_it_done(then: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        broker = Broker(dirs=(A, B, C), t=1)
+        home = where(broker)
+        target, third = (path for path in (A, B, C) if path != home)
+        broker.write("t", b"x")
+        swap, loop = Mirror.swap, asyncio.get_running_loop()
+
+        def meanwhile() -> None:
+            match then:
+                case "called off":
+                    broker.partitions.moves.cancel(TopicPartition("t", 0))
+                case "sent elsewhere":
+                    answers.append(loop.create_task(alter(broker, third, ("t", 0))))
+                case _:
+                    broker.drop("t")
+
+        def swapped(mirror: Mirror) -> str | None:
+            if mirror.target.path == target:
+                loop.call_soon(meanwhile)  # before anybody who waits for the swap can hear of it
+            return swap(mirror)
+
+        def when_idle(partition: Partition, callback: Callable[[], None]) -> None:
+            flusher.request(partition, 1)  # the swap has to wait for a sync
+            idle(partition, callback)  # type: ignore[arg-type]
+
+        answers: list[asyncio.Task[list[ErrorCode]]] = []
+        flusher = broker.partitions.flusher
+        idle = flusher.when_idle
+        monkeypatch.setattr(Mirror, "swap", swapped)
+        monkeypatch.setattr(flusher, "when_idle", when_idle)
+        broker.partitions.start()
+        await alter(broker, target, ("t", 0))
+        await asyncio.sleep(1)
+        await settled(broker)
+        await asyncio.sleep(200)
+        if then == "deleted":
+            assert folders(broker) == [] and broker.partitions.all() == []
+            return
+        now = third if then == "sent elsewhere" else target
+        assert where(broker) == now and folders(broker) == [f"{now}/t-0"]
+        assert set(await described(broker)) == {(now, False)}
+        assert broker.write("t", b"y") == Appended(1, 1, -1, 0)
+        broker = await broker.restarted()
+        assert where(broker) == now and values(broker) == [b"x", b"y"]
 
     run(main())
 
