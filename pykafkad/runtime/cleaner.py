@@ -49,6 +49,8 @@ class Cleaner:
         self._working: list[asyncio.Task[None]] = []
         self._uncleanable: dict[PartitionLog, str] = {}
         self._deaths: dict[PartitionLog, int] = {}
+        self._unended: dict[PartitionLog, Callable[[], None]] = {}
+        """What a swap has still to do, because the disk refused. Until then nobody may take the log's segments away."""
         self._dead = 0
         self._last: Finished | None = None
         self._dirtiest = 0.0
@@ -87,6 +89,8 @@ class Cleaner:
 
     async def _choose(self) -> tuple[Partition, Dirt] | None:
         """The filthiest log of those that are dirty enough, or have waited long enough."""
+        for log, step in list(self._unended.items()):
+            self._try_again(log, step)
         now = self._looked_at = self._clock.now_ms()
         best: tuple[Partition, Dirt] | None = None
         dirtiest, overdue = 0.0, 0
@@ -158,7 +162,7 @@ class Cleaner:
             events.error("cleaning failed", partition=_name(log), reason=str(failure))
             return False
         finally:
-            log.cleaning = False
+            log.cleaning = log in self._unended
         if finished is None:
             return False
         self._dead = 0
@@ -204,27 +208,45 @@ class Cleaner:
             await asyncio.shield(announcing)
         except asyncio.CancelledError:
             await asyncio.wait([announcing])  # what it announced would be taken for finished at the next start
-            swap.discard()
+            self._end(log, swap.discard)
             raise
         except OSError as error:
-            swap.discard()
+            self._end(log, swap.discard)
             raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
         if _plan(log) != planned:
-            swap.discard()
+            self._end(log, swap.discard)
             return False
-        if not log.replace_segments(swap, self._clock.now_ms()):
-            return False
+        try:
+            if not log.replace_segments(swap, self._clock.now_ms()):
+                return False
+        except StorageFailed:
+            self._end(log, swap.discard)  # else it has discarded itself
+            raise
         try:
             await loop.run_in_executor(None, swap.settle)
         except asyncio.CancelledError:
             swap.settle()  # on the loop, for once: who is stopped doesn't stop half way
             raise
         finally:
-            try:
-                swap.finish()
-            except OSError as error:
-                raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
+            self._end(log, swap.finish)
         return True
+
+    def _end(self, log: PartitionLog, step: Callable[[], None]) -> None:
+        """The last step of a swap, whatever came of it. StorageFailed when the disk refuses; then it is tried again."""
+        try:
+            step()
+        except OSError as error:
+            self._unended[log] = step
+            raise log.place.health.judge_write(f"swap {_name(log)}: {error}", error) from error
+
+    def _try_again(self, log: PartitionLog, step: Callable[[], None]) -> None:
+        if not (log.closed or log.place.health.failure):
+            try:
+                step()
+            except OSError:
+                return  # it was told the first time
+        del self._unended[log]
+        log.cleaning = False
 
     async def _settle(self, log: PartitionLog, end: int) -> bool:
         """Write down how far the log is clean, when no power cut can bring back what isn't. False if it was cut."""

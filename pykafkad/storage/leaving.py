@@ -30,10 +30,11 @@ class Leaving:
         for segment in segments:
             segment.close()
             for suffix in suffixes:
-                path = place.path(segment.base_offset, suffix)
+                its = place if suffix == names.SNAPSHOT else segment.place  # it may not have its own name yet
+                path = its.path(segment.base_offset, suffix)
                 if place.disk.exists(path):
                     place.disk.rename(path, path + names.DELETED)
-                    self._files.append((when, names.file_name(segment.base_offset, suffix) + names.DELETED))
+                    self._files.append((when, path.rpartition("/")[2] + names.DELETED))
 
     def purge(self, place: Place, now: int) -> int:
         """Remove what may go; returns how many. May run in a thread beside ``add`` and ``rename``."""

@@ -99,18 +99,24 @@ class Swap:
         make_durable(self._place)
 
     def finish(self) -> None:
-        """The new segment gets its own name."""
+        """The new segment gets its own name. What fails is to be tried again: until then the segment is found by nobody
+        but its log.
+        """
         new, place = self._new, self._place
         assert new is not None
         if new.place.directory == place.directory:  # else the log has moved, and found the new names where it moved to
-            _rename(place, [(name + names.SWAP, name) for name in self._names])
+            there = set(place.disk.list(place.directory))
+            _rename(place, [(name + names.SWAP, name) for name in self._names if name + names.SWAP in there])
         new.close()
         new.place = place
 
     def discard(self) -> None:
-        """The swap is off: nothing old was touched."""
+        """The swap is off: nothing old was touched. What fails is to be tried again: the next start would take what is
+        left for meant.
+        """
         for name in self._names:
             self._place.disk.remove(f"{self._place.directory}/{name}{names.SWAP}")
+        self._place.disk.sync_directory(self._place.directory)
 
 
 def make_durable(place: Place) -> None:

@@ -430,6 +430,9 @@ class MemoryDisk:
         return False  # no file has two names here
 
     def remove(self, path: str) -> None:
+        error = self.fault("remove", path)
+        if error is not None:
+            raise error
         if self._find(path) is not None:
             self._change(path, None)
 

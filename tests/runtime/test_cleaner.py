@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncGenerator
 from typing import Any
+
+import pytest
 
 from kafkawire.api import offset_commit, offset_fetch
 from kafkawire.batches import headers
@@ -228,6 +231,38 @@ def test_retention_waits_for_the_round_and_then_has_its_turn() -> None:
         await asyncio.sleep(1)
         assert partition.log.start_offset > 0 and not partition.log.cleaning
         await cleaner.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize("step", ["the last renames", "calling it off"])
+def test_a_swap_that_could_not_be_ended_is_ended_when_the_disk_allows_it(step: str) -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", **SMALL)
+        write(broker, "t", b"k", *(b"%d" % number for number in range(20)))
+        log = broker.partition("t").log
+        full = OSError(errno.ENOSPC, "No space left on device")
+        if step == "the last renames":
+            broker.disk.failing["rename", ".swap"] = full
+        else:
+            broker.disk.failing["rename", ".log"] = broker.disk.failing["remove", ".swap"] = full
+        cleaner = cleaner_of(broker)
+        cleaner.start()
+        await asyncio.sleep(60)
+        assert any(name.endswith(".swap") for name in broker.disk.list(log.directory))
+        assert contents(broker, "t")[-1] == (19, b"19")
+        broker.partition("t").log.advance_start(15)
+        assert not broker.partition("t").retain(broker.clock.now_ms())  # nor does a move begin
+        broker.disk.failing.clear()
+        await asyncio.sleep(60)
+        assert not any(name.endswith(".swap") for name in broker.disk.list(log.directory))
+        write(broker, "t", b"k", *(b"%d" % number for number in range(20, 40)))
+        await asyncio.sleep(60)
+        assert len(contents(broker, "t")) < 8 and contents(broker, "t")[-1] == (39, b"39")
+        await cleaner.stop()
+        broker = broker.crashed()
+        assert contents(broker, "t")[-1] == (39, b"39")
 
     run(main())
 

@@ -107,10 +107,20 @@ class _Round:
         )
 
     def remove_leftovers(self) -> None:
-        """Of a round that was given up, or whose process died."""
-        for name in self.disk.list(self.place.directory):
+        """Of a round that was given up, or whose process died. ``.cleaned`` files go last and durably so: they tell the
+        next start that ``.swap`` files aren't meant. A ``.swap`` without an old segment beside it is no leftover.
+        """
+        disk, directory = self.disk, self.place.directory
+        there = set(disk.list(directory))
+        swaps = [name for name in there if name.endswith(names.SWAP)]
+        off = [name for name in swaps if f"{name.partition('.')[0]}{names.LOG}" in there]
+        for name in off:
+            disk.remove(f"{directory}/{name}")
+        if off:
+            disk.sync_directory(directory)
+        for name in there:
             if name.endswith(names.CLEANED):
-                self.disk.remove(f"{self.place.directory}/{name}")
+                disk.remove(f"{directory}/{name}")
 
     def read_aborted(self) -> list[Aborted]:
         """Every aborted transaction that reaches into the range; the marker of one may lie behind it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import itertools
+from contextlib import suppress
 
 import pytest
 
@@ -11,7 +13,7 @@ from pykafkad.storage import names
 from pykafkad.storage.cleaning.clean import clean
 from pykafkad.storage.cleaning.job import Cleaned
 from pykafkad.storage.swap import Swap
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import Died, MemoryDisk
 from tests.storage.cleaning.rounds import CompactedLog
 
 
@@ -92,3 +94,71 @@ def test_slices_are_served_between_the_steps() -> None:
     swap.finish()
     assert log.batches() == between and len(between) < len(before)
     assert log.log.segments[0].path.endswith(names.LOG)
+
+
+def test_the_next_round_takes_away_what_a_swap_that_was_off_could_not() -> None:
+    """Left alone, a crash after that round would put it in the place of what has become of the log since."""
+    log = dirty()
+    job = log.job(segment_bytes=500)
+    told = list(clean(log.disk, job.directory, job, lambda count: None, lambda: 0.0))
+    assert isinstance(told[1], Cleaned)
+    swap = Swap(log.log.place, told[1].bases, told[1].bytes)
+    swap.announce()
+    log.disk.failing["remove", names.SWAP] = OSError(errno.EACCES, "Permission denied")
+    with pytest.raises(OSError, match="Permission"):
+        swap.discard()
+    log.disk.failing.clear()
+    log.clean()
+    assert not log.files(names.SWAP) and not log.files(names.CLEANED)
+    before = log.batches()
+    log.disk.kill()
+    log.open()
+    assert log.batches() == before
+
+
+def test_what_is_left_of_a_swap_goes_before_what_says_that_it_is_off() -> None:
+    for fatal, power in itertools.product(range(12), (False, True)):
+        log = dirty(MemoryDisk(fatal))
+        first_group(log).announce()
+        swap = log.files(names.SWAP)
+        for name in swap:  # as an announcement leaves it that was broken off
+            log.disk.open(f"{log.log.directory}/{name.replace(names.SWAP, names.CLEANED)}", create=True)
+        log.disk.sync_directory(log.log.directory)
+        before = log.batches()
+        job = log.job()
+        log.disk.cut_after = fatal
+        with suppress(Died):
+            for _ in clean(log.disk, job.directory, job, lambda count: None, lambda: 0.0):
+                break
+        log.disk.crash() if power else log.disk.kill()
+        log.open()
+        assert log.batches() == before
+
+
+def test_a_swap_whose_end_failed_half_way_ends_when_it_is_tried_again() -> None:
+    log = dirty()
+    swap = first_group(log)
+    swap.announce()
+    assert log.log.replace_segments(swap, log.now)
+    swap.settle()
+    log.disk.failing["rename", names.INDEX + names.SWAP] = OSError(errno.ENOSPC, "No space left on device")
+    log.disk.failing["rename", names.LOG] = OSError(errno.ENOSPC, "No space left on device")  # nor back
+    with pytest.raises(OSError, match="No space"):
+        swap.finish()
+    log.disk.failing.clear()
+    swap.finish()
+    assert not log.files(names.SWAP)
+    readable = log.batches()
+    log.restart()
+    assert log.batches() == readable
+
+
+def test_segments_that_go_before_their_swap_has_ended_do_not_come_back() -> None:
+    log = dirty()
+    swap = first_group(log)
+    swap.announce()
+    assert log.log.replace_segments(swap, log.now)
+    log.log.advance_start(log.log.end_offset)
+    assert log.log.retain(log.now, log.log.end_offset)
+    log.restart()
+    assert (log.log.start_offset, [one.base_offset for one in log.log.segments]) == (12, [12])
