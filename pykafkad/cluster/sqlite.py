@@ -78,6 +78,7 @@ class SqliteStore:
             if self._ended():
                 self._bury([])
         except sqlite3.Error as error:
+            self._close_connections()
             raise StoreUnavailable(f"{self._path}: {error}") from error
         self._poll_later()
 
@@ -93,6 +94,9 @@ class SqliteStore:
         if self._own_executor is not None:
             self._own_executor.shutdown(wait=True)
             self._executor = self._own_executor = None
+        self._close_connections()
+
+    def _close_connections(self) -> None:
         for connection in (self._reader, self._writer):
             if connection is not None:
                 connection.close()

@@ -102,11 +102,13 @@ def test_who_is_asked_for_comes_before_what_is_opened_behind_the_scenes(disk: Ga
         for _ in range(20):  # the walk through all of them has passed
             await asyncio.sleep(0)
         assert broker.partitions.get("t", 37) is RECOVERING
-        for gate in disk.gates.values():
-            gate.set()
+        disk.gates[f"{DATA}/t-0"].set()
+        await opened(broker, "t", 37)
+        assert disk.looked_into[THREADS] == "t-37"
+        disk.gates[f"{DATA}/t-1"].set()
         for index in range(40):
             await opened(broker, "t", index)
-        assert disk.looked_into[THREADS] == "t-37" and len(disk.looked_into) == 40
+        assert len(disk.looked_into) == 40
         await broker.partitions.stop()
 
     in_real_time(main, disk)
