@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from kafkawire.keys import API
 
 if TYPE_CHECKING:
+    from kafkawire.fetch_moulds import FetchMould
     from kafkawire.moulds import Mould
     from pykafkad.api.call import Call
+    from pykafkad.runtime.waits import Poll
 
 # API name in snake case -> None (all of Kafka's stable versions) or the (min, max) that we serve.
 SERVED: dict[str, tuple[int, int] | None] = {
@@ -97,6 +99,20 @@ class Again(Protocol):
         """
 
 
+class Repeat(Protocol):
+    """A handler's shorter way for what one connection asks over and over, but for a number or two."""
+
+    def learn(self, frame: memoryview, version: int, client_id: str, request: Any) -> FetchMould | None:
+        """The mould of a request that came the ordinary way; None if it isn't one that will come again."""
+
+    def serve(
+        self, call: Call, mould: FetchMould, correlation: int, epoch: int, offset: int
+    ) -> list[Any] | Poll | None:
+        """The answer's frame, or what will have it. None, before anything was done, if the request must go the ordinary
+        way.
+        """
+
+
 class Handler(NamedTuple):
     """What dispatch needs to serve one API."""
 
@@ -108,6 +124,7 @@ class Handler(NamedTuple):
     request: type[Any]
     handle: Handle
     again: Again | None
+    repeat: Repeat | None
 
 
 class Range(NamedTuple):
@@ -134,16 +151,21 @@ API_VERSIONS = 18
 RANGES: dict[int, Range] = _ranges()
 _handlers: dict[type[Any], Handle] = {}
 _again: dict[type[Any], Again] = {}
+_repeat: dict[type[Any], Repeat] = {}
 _METRIC_LABELS = {"Fetch": "FetchConsumer"}  # dashboards tell consumers' fetches from followers'
 
 
-def handles(request: type[Any], *, again: Again | None = None) -> Callable[[H], H]:
-    """Register a handler: ``handle(call, request) -> response | Future | None``; coroutine functions get a Task."""
+def handles(request: type[Any], *, again: Again | None = None, repeat: Repeat | None = None) -> Callable[[H], H]:
+    """Register a handler: ``handle(call, request) -> response | Future | Poll | None``; coroutine functions get a
+    Task.
+    """
 
     def register(handle: H) -> H:
         _handlers[request] = handle
         if again is not None:
             _again[request] = again
+        if repeat is not None:
+            _repeat[request] = repeat
         return handle
 
     return register
@@ -157,8 +179,10 @@ def load(key: int) -> Handler | None:
     import_module(f"pykafkad.api.{found.module}")
     request = import_module(f"kafkawire.api.{found.module}").Request
     label = _METRIC_LABELS.get(found.name, found.name)
-    handle, again = _handlers[request], _again.get(request)
-    return Handler(key, found.name, label, found.min_version, found.max_version, request, handle, again)
+    versions = found.min_version, found.max_version
+    return Handler(
+        key, found.name, label, *versions, request, _handlers[request], _again.get(request), _repeat.get(request)
+    )
 
 
 def answer_to_any_version(key: int) -> tuple[Any, int] | None:

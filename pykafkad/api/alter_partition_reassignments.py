@@ -37,12 +37,16 @@ def handle(call: Call, request: alter_partition_reassignments.Request) -> alter_
     for topic in request.topics:
         answers = []
         for one in topic.partitions:
-            refused = _LATE if late else _refuse(
-                call.node.image,
-                topic.name,
-                one.partition_index,
-                one.replicas,
-                request.allow_replication_factor_change,
+            refused = (
+                _LATE
+                if late
+                else _refuse(
+                    call.node.image,
+                    topic.name,
+                    one.partition_index,
+                    one.replicas,
+                    request.allow_replication_factor_change,
+                )
             )
             answer = ReassignablePartitionResponse(partition_index=one.partition_index, error_message=None)
             if refused is not None:

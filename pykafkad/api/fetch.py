@@ -6,14 +6,20 @@ v15  replicas name themselves in a tagged field.   v16  a wrong leader's refusal
 ``handle`` reads once. Too little to answer with: it hangs a ``Poll`` on the partitions, which calls ``_Fetch.answer``
 when there is enough or time is up. The records of an answer are ``FileSlice`` values; nothing here looks into them.
 Where even finding the records would wait for the disk, worker threads bring in what it takes, and all is read again.
+
+A reader of one partition asks the same again and again but for the offset: ``_Again`` serves that without decoding
+anything, as far as nothing else has changed.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kafkawire.api import fetch
 from kafkawire.errors import ErrorCode
+from kafkawire.fetch_moulds import fetch_mould_of
+from kafkawire.headers import response_frame
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
@@ -24,11 +30,12 @@ from pykafkad.state.fetch_sessions import Key, Resolved, Wanted
 from pykafkad.storage.cold import Cold
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Iterable
 
+    from kafkawire.fetch_moulds import FetchMould
     from pykafkad.runtime.partition import Partition
     from pykafkad.state.fetch_sessions import Session
+    from pykafkad.storage.disk import FileSlice
 
 _READ, _TOPIC = Operation.READ, ResourceType.TOPIC
 _COMMITTED = 1
@@ -46,7 +53,111 @@ Aborted = fetch.AbortedTransaction
 NO_RECORDS: Any = _NO_SLICE
 
 
-@handles(fetch.Request)
+class _Again:
+    """A Fetch of one partition, which fits the mould of an earlier one. Whoever leads, what the session is about, what
+    the disk would have to be asked for: where anything isn't as it usually is the ordinary way is taken, and nothing
+    was done before.
+    """
+
+    learn = staticmethod(fetch_mould_of)
+
+    def serve(
+        self, call: Call, mould: FetchMould, correlation: int, epoch: int, offset: int
+    ) -> list[Any] | Poll | None:
+        session: Session | None = None
+        wanted: Wanted | None = None
+        if mould.session_id:
+            session = call.node.fetch_sessions.of_one(mould.session_id, epoch)
+            if session is None:
+                return None
+            wanted = session.partitions.get((mould.topic_id if mould.by_id else mould.topic, mould.index))
+            if wanted is None:
+                return None
+        elif epoch != -1:
+            return None
+        seen = _look(call, mould, offset, wait=False)
+        if seen is None:
+            return None
+        partition, found = seen
+        request = mould.request
+        missing = min(request.min_bytes, request.max_bytes, call.node.config.fetch_max_bytes)
+        if found is not None:
+            missing -= len(found)
+        wait_ms = request.max_wait_ms if missing > 0 else 0
+        if found is None and wait_ms <= 0:
+            return None
+        if session is not None and wanted is not None:
+            wanted.ask(_asked(mould, offset))
+            session.go_on(call.now)
+        if wait_ms > 0 or found is None:
+            partition.cells.fetches.value += 1
+            finish = partial(self._finish, call, mould, correlation, offset, session, wanted)
+            return Poll((partition,), missing, wait_ms, finish, mould.committed)
+        return self._answer(mould, correlation, wanted, partition, found)
+
+    def _finish(
+        self,
+        call: Call,
+        mould: FetchMould,
+        correlation: int,
+        offset: int,
+        session: Session | None,
+        wanted: Wanted | None,
+    ) -> list[Any]:
+        """After the wait."""
+        seen = _look(call, mould, offset, wait=True)
+        if seen is not None:
+            partition, found = seen
+            if found is not None:
+                return self._answer(mould, correlation, wanted, partition, found)
+        resolved = Resolved([wanted or _asked(mould, offset)], session, session is not None)
+        job = _Fetch(call, mould.request, resolved, -1, False)
+        return response_frame(correlation, job.answer(), call.version)
+
+    def _answer(
+        self, mould: FetchMould, correlation: int, wanted: Wanted | None, partition: Partition, found: FileSlice
+    ) -> list[Any]:
+        size, mark, start = len(found), partition.high_watermark, partition.log.start_offset
+        partition.cells.fetches.value += 1
+        partition.cells.bytes_out.value += size
+        if wanted is not None:
+            wanted.answer(size, mark, start, 0, False)
+        head, tail = mould.answer(correlation, mark, partition.last_stable_offset, start, size)
+        return [head, found, tail] if tail else [head, found]
+
+
+def _look(call: Call, mould: FetchMould, offset: int, *, wait: bool) -> tuple[Partition, FileSlice | None] | None:
+    """The partition that is asked for and what there is to read, or not yet; None if there is more to be said."""
+    node, topic, by_id = call.node, mould.topic, mould.by_id
+    if by_id:
+        topic = node.image.topic_names.get(mould.topic_id, "")
+    partition = node.partitions.get(topic, mould.index)
+    if (
+        isinstance(partition, Refused)
+        or (by_id and partition.topic_id != mould.topic_id)
+        or mould.leader_epoch not in (-1, partition.leader_epoch)
+        or not call.authorise(_READ, _TOPIC, topic)
+    ):
+        return None
+    request, committed = mould.request, mould.committed
+    limit = min(mould.limit, request.max_bytes, node.config.fetch_max_bytes)
+    until = partition.last_stable_offset if committed else partition.high_watermark
+    try:
+        found = partition.read(offset, limit, until, True, wait)
+        if isinstance(found, Refused) or (committed and found is not None and partition.aborted(offset, found, wait)):
+            return None
+    except Cold:
+        return None
+    return partition, found
+
+
+def _asked(mould: FetchMould, offset: int) -> Wanted:
+    (wanted,) = _wanted(mould.request.topics, mould.by_id).values()
+    wanted.fetch_offset = offset
+    return wanted
+
+
+@handles(fetch.Request, repeat=_Again())
 def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fetch.Response]:
     version = call.version
     replica = request.replica_id if version < 15 else request.replica_state.replica_id
@@ -56,7 +167,7 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fet
     else:
         denied = False
     by_id = version >= 13
-    wanted = _wanted(call, request.topics, by_id)
+    wanted = _wanted(request.topics, by_id)
     if wanted and not 0 <= request.isolation_level <= _COMMITTED:
         return _refused_whole(call, request, wanted)
     resolved = call.node.fetch_sessions.resolve(
@@ -90,7 +201,7 @@ def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted]
     return response
 
 
-def _wanted(call: Call, topics: list[fetch.Topic], by_id: bool) -> dict[Key, Wanted]:
+def _wanted(topics: list[fetch.Topic], by_id: bool) -> dict[Key, Wanted]:
     wanted: dict[Key, Wanted] = {}
     for topic in topics:
         name: str | bytes = topic.topic_id if by_id else topic.topic
@@ -170,9 +281,9 @@ class _Fetch:
         answer: fetch.Response = await self.poll(wait_ms)
         return answer
 
-    def poll(self, wait_ms: int) -> asyncio.Future[Any]:
+    def poll(self, wait_ms: int) -> Poll:
         committed = self.committed and self.replica < 0
-        return Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer, committed).future
+        return Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer, committed)
 
     def again(self, *, wait: bool) -> None:
         self.partitions, self.data, self.strangers, self.size, self.cold = [], [], [], 0, []

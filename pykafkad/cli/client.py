@@ -78,9 +78,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.versions = self._negotiate()
 
-    def call(
-        self, request: Any, *, at_least: int = 0, at_most: int = 32767, timeout: float = REQUEST_TIMEOUT_S
-    ) -> Any:
+    def call(self, request: Any, *, at_least: int = 0, at_most: int = 32767, timeout: float = REQUEST_TIMEOUT_S) -> Any:
         """Send one request, wait for its response; the bounds are the versions that can say what it says."""
         key = _key_of(request)
         return self._exchange(key, self.version(key, at_least, at_most), request, timeout)

@@ -186,9 +186,7 @@ def alter_topic(client: Client, args: argparse.Namespace, names: list[str]) -> N
 
     topics = chosen(existing(client), required(names), required=not args.if_exists)
     request = create_partitions.Request(
-        topics=[
-            create_partitions.Topic(name=topic.name, count=args.partitions, assignments=None) for topic in topics
-        ],
+        topics=[create_partitions.Topic(name=topic.name, count=args.partitions, assignments=None) for topic in topics],
         timeout_ms=TIMEOUT_MS,
     )
     failed = Failures()

@@ -4,7 +4,8 @@ Hot file. What a request needs beyond its own bytes (decoder, handler, encoder, 
 API and version, made when the first such request comes; that is also when the API's modules are imported.
 
 Requests that come again and again, in pieces that are known (see kafkawire/moulds.py), take a shorter way: those that
-arrived together and fit one mould are handed to their handler in one call.
+arrived together and fit one mould are handed to their handler in one call. A Fetch that comes again on the same
+connection, at another offset, is recognised as a whole (kafkawire/fetch_moulds.py).
 
 A handler is done with the request's record bytes when it returns, since the next read may overwrite them. Coroutine
 functions run later, so their request is decoded from a copy.
@@ -34,8 +35,10 @@ from pykafkad.clock import stopwatch
 from pykafkad.logs import log
 from pykafkad.metrics import Summary
 from pykafkad.net.complaints import Complaints
+from pykafkad.runtime.waits import Poll
 
 if TYPE_CHECKING:
+    from kafkawire.fetch_moulds import FetchMould
     from kafkawire.moulds import Mould
     from pykafkad.metrics import Metrics
     from pykafkad.net.plain import Connection, Slot
@@ -60,14 +63,14 @@ class Route:
 
     __slots__ = (
         "again", "at_once_ms", "code", "copies", "decode", "encode", "errors", "flexible", "handle", "head", "key",
-        "local_ms", "moulds", "name", "requests", "response", "total_ms", "version", "view",
+        "local_ms", "moulds", "name", "repeat", "requests", "response", "total_ms", "version", "view",
     )  # fmt: skip
 
     def __init__(self, handler: api.Handler, version: int, metrics: Metrics) -> None:
         key = handler.key
         self.key = key
         self.code = key << 16 | version
-        self.again = handler.again
+        self.again, self.repeat = handler.again, handler.repeat
         self.moulds: dict[bytes, Mould] = {}  # by what they begin with
         self.name = handler.name
         self.version = version
@@ -132,6 +135,14 @@ class Dispatcher:
             route = self._find(connection, code, correlation)
             if route is None:
                 return stop
+        repeated = connection.repeated
+        if (
+            repeated is not None
+            and repeated.code == code
+            and (asked := repeated.fits(bytes(view[start:stop]))) is not None
+            and self._serve_repeated(connection, route, repeated, asked, now)
+        ):
+            return stop
         mould: Mould | None = None
         if route.moulds and connection.usual:
             mould = route.moulds.get(bytes(view[start + BODY : start + connection.usual]))
@@ -171,6 +182,9 @@ class Dispatcher:
             return stop
         if route.again is not None and mould is None:
             self._learn(connection, route, view[start:stop], request)
+        elif route.repeat is not None and (repeated is None or repeated.used):
+            found = route.repeat.learn(view[start:stop], route.version, connection.client_id, request)
+            connection.repeated = found or repeated
         call = Call(self._node, connection.peer, route.key, route.version, connection.client_id, now)
         try:
             result = route.handle(call, request)
@@ -178,7 +192,7 @@ class Dispatcher:
                 connection.answer(route.frame(correlation, result))
             elif result is None:
                 pass
-            elif not isinstance(result, asyncio.Future):
+            elif not isinstance(result, (asyncio.Future, Poll)):
                 self._wait(connection, self._loop.create_task(result), call, route, correlation, request, started)
                 return stop
             elif result.done():
@@ -252,6 +266,33 @@ class Dispatcher:
         self.started = done
         return reached
 
+    def _serve_repeated(
+        self, connection: Connection, route: Route, mould: FetchMould, asked: tuple[int, int, int], now: int
+    ) -> bool:
+        """Serve a request that fits what this connection asked before; False if it has to go the ordinary way."""
+        assert route.repeat is not None
+        started = self.started
+        call = Call(self._node, connection.peer, route.key, route.version, mould.client_id, now)
+        correlation = asked[0]
+        try:
+            result = route.repeat.serve(call, mould, *asked)
+        except Exception as error:
+            pieces = self._failed(connection, route, correlation, error, asked)
+            if pieces is not None:
+                connection.answer(pieces)
+            return True
+        if result is None:
+            return False
+        mould.used = True
+        route.requests.value += 1
+        if isinstance(result, Poll):
+            self._wait(connection, result, call, route, correlation, asked, started)
+        else:
+            connection.answer(result)
+            done = self.started = stopwatch()
+            route.at_once_ms.observe((done - started) * 1000.0)
+        return True
+
     def _learn(self, connection: Connection, route: Route, frame: memoryview, request: Any) -> None:
         """Remember what a request looks like that may come again."""
         assert route.again is not None
@@ -265,7 +306,7 @@ class Dispatcher:
     def _wait(
         self,
         connection: Connection,
-        future: asyncio.Future[Any],
+        future: asyncio.Future[Any] | Poll,
         call: Call,
         route: Route,
         correlation: int,
@@ -286,13 +327,13 @@ class Dispatcher:
         correlation: int,
         request: Any,
         started: float,
-        future: asyncio.Future[Any],
+        future: asyncio.Future[Any] | Poll,
     ) -> None:
         pieces: list[Any] | None = []
         try:
             result = future.result()
             if result is not None:
-                pieces = route.frame(correlation, result)
+                pieces = result if type(result) is list else route.frame(correlation, result)
         except WireError as error:
             _refuse_unreadable(connection, route, error)
         except asyncio.CancelledError:

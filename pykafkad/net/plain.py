@@ -29,7 +29,11 @@ from pykafkad.net.sending import Piece, Slice
 from pykafkad.runtime.warming import readers
 
 if TYPE_CHECKING:
+    from kafkawire.fetch_moulds import FetchMould
     from pykafkad.net.listener import Server
+    from pykafkad.runtime.waits import Poll
+
+    Waits = asyncio.Future[object] | Poll
 
 WAITING, SENDING, TURN, ENDING, CLOSED = 1, 2, 4, 8, 16
 
@@ -48,7 +52,7 @@ class Slot:
 
     __slots__ = ("alone", "future", "pieces")
 
-    def __init__(self, future: asyncio.Future[object] | None, alone: bool) -> None:
+    def __init__(self, future: Waits | None, alone: bool) -> None:
         self.future = future
         self.alone = alone  # nothing else of this connection is served meanwhile
         self.pieces: list[Piece] | None = None
@@ -59,7 +63,7 @@ class Connection:
 
     __slots__ = (
         "_at", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "_slow_until", "active", "client_bytes",
-        "client_id", "hold", "peer", "server", "sock", "usual",
+        "client_id", "hold", "peer", "repeated", "server", "sock", "usual",
     )  # fmt: skip
 
     def __init__(self, server: Server, sock: socket.socket, peer: Peer) -> None:
@@ -71,6 +75,7 @@ class Connection:
         self.client_id = ""  # of the latest request, and how it was written
         self.client_bytes = b""
         self.usual = 0  # how many bytes of the latest request are expected to come again
+        self.repeated: FetchMould | None = None  # what this connection asks for over and over
         self._inbox: bytearray | None = None
         self._at = 0  # the inbox before this has been served
         self._paused = False
@@ -258,7 +263,7 @@ class Connection:
             self._out_bytes += len(piece)
         self._out += pieces
 
-    def wait(self, future: asyncio.Future[object] | None, alone: bool) -> Slot:
+    def wait(self, future: Waits | None, alone: bool) -> Slot:
         """The request that is being served answers later, through ``answer_later``."""
         slot = Slot(future, alone)
         slots = self._slots

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pykafkad.errors import Refused
@@ -103,9 +103,15 @@ class Growers:
 
 
 class Poll:
-    """One long poll. ``future`` gets what ``finish`` returns, exactly once."""
+    """One long poll, whose result is what ``finish`` returned, called once.
 
-    __slots__ = ("_finish", "_grew", "_loop", "_missing", "_partitions", "_timer", "_woken", "future")
+    It is used like a future, but whoever waits is called at once when there is a result, and not in the loop's next
+    turn: for a record that comes alone that is a third of the turns that it takes.
+    """
+
+    __slots__ = (
+        "_callbacks", "_error", "_finish", "_grew", "_loop", "_missing", "_partitions", "_result", "_timer", "_woken",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -115,18 +121,18 @@ class Poll:
         finish: Callable[[], Any],
         committed: bool = False,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        self._loop = loop
+        self._loop = loop = asyncio.get_running_loop()
         self._partitions = partitions
         self._missing = missing
-        self._finish = finish
+        self._finish: Callable[[], Any] | None = finish
         self._woken = False
-        self._grew = self.grew
-        self.future: asyncio.Future[Any] = loop.create_future()
+        self._callbacks: list[Callable[[Poll], object]] = []
+        self._error: BaseException | None = None
+        self._result: Any = None
         self._timer = loop.call_later(wait_ms / 1000, self._complete)
+        self._grew = self.grew
         for partition in partitions:
             partition.on_grow(self._grew, committed)
-        self.future.add_done_callback(self._leave)
 
     def grew(self, size: int) -> None:
         """A partition has so many more bytes to read; a negative size means that it has something else to tell."""
@@ -137,14 +143,49 @@ class Poll:
             self._loop.call_soon(self._complete)
 
     def _complete(self) -> None:
-        if self.future.done():
+        finish = self._finish
+        if finish is None:
             return
         try:
-            self.future.set_result(self._finish())
+            self._result = finish()
         except Exception as error:
-            self.future.set_exception(error)
+            self._error = error
+        self._end()
 
-    def _leave(self, _future: asyncio.Future[Any]) -> None:
+    def _end(self) -> None:
+        self._finish = None
         self._timer.cancel()
         for partition in self._partitions:
             partition.off_grow(self._grew)
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback(self)
+
+    def cancel(self) -> None:
+        """Nobody waits for the result any more."""
+        if self._finish is not None:
+            self._error = asyncio.CancelledError()
+            self._end()
+
+    def done(self) -> bool:
+        return self._finish is None
+
+    def result(self) -> Any:
+        """What ``finish`` returned or raised; CancelledError if it never came to that."""
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def add_done_callback(self, callback: Callable[[Poll], object]) -> None:
+        """Call with this poll when it is done, which it isn't yet."""
+        self._callbacks.append(callback)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        if not self.done():
+            over: asyncio.Future[None] = self._loop.create_future()
+            self.add_done_callback(lambda _: None if over.done() else over.set_result(None))
+            try:
+                yield from over
+            finally:
+                self.cancel()
+        return self.result()

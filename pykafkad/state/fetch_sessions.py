@@ -101,6 +101,12 @@ class Session:
         self.used = now
         self.size = len(partitions)
 
+    def go_on(self, now: int) -> None:
+        """A request that continues it was taken."""
+        self.used = now
+        self.size = len(self.partitions)
+        self.epoch = self.epoch + 1 if self.epoch < EPOCH_MAX else 1
+
 
 class Resolved(NamedTuple):
     """What one Fetch is about: ``incremental`` answers leave out what didn't change."""
@@ -166,13 +172,16 @@ class FetchSessions:
                 known.ask(ask)
         for key in forgotten:
             partitions.pop(key, None)
-        session.used = now
-        session.size = len(partitions)
         if not partitions:
             del self._sessions[session_id]
             return Resolved((), None, False)
-        session.epoch = epoch + 1 if epoch < EPOCH_MAX else 1
+        session.go_on(now)
         return Resolved(partitions.values(), session, True)
+
+    def of_one(self, session_id: int, epoch: int) -> Session | None:
+        """The session that a request continues which names its only partition; None if there is none such."""
+        session = self._sessions.get(session_id)
+        return session if session is not None and session.epoch == epoch and len(session.partitions) == 1 else None
 
     def rotate(self, session: Session, key: Key) -> None:
         """This partition had its turn: others come first next time."""

@@ -140,9 +140,7 @@ def main() -> None:
                     missing -= got
                 done += args.inflight
         took = cpu_seconds(pid) - before
-    print(
-        f"{took / done * 1e6:.1f} us of CPU per request of {len(frame)} bytes, {args.inflight} in flight ({done})"
-    )
+    print(f"{took / done * 1e6:.1f} us of CPU per request of {len(frame)} bytes, {args.inflight} in flight ({done})")
     os.kill(pid, signal.SIGTERM)
     os.waitpid(pid, 0)
 

@@ -156,8 +156,7 @@ def both(asked: Sequence[Asked], burst: int, **topic: str) -> Side:
 
 producers = st.tuples(st.sampled_from([7, 8]), st.sampled_from([0, 0, 0, 1]), st.integers(0, 6))
 harms = st.sampled_from(
-    [""] * 30
-    + ["crc", "time", "short", "two", "null", "more", "transactional", "tag", "trailing", "length", "cut"]
+    [""] * 30 + ["crc", "time", "short", "two", "null", "more", "transactional", "tag", "trailing", "length", "cut"]
 )
 asks = st.builds(
     Asked,
@@ -281,5 +280,3 @@ def test_no_room_is_made_for_names_without_end() -> None:
         side.close()
 
     run(main())
-
-

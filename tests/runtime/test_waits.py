@@ -79,10 +79,10 @@ def test_enough_bytes_end_a_poll() -> None:
         waiting = poll([one, two], 100, 500, answers)
         one.grow(60)
         await asyncio.sleep(0.1)
-        assert not waiting.future.done()
+        assert not waiting.done()
         two.grow(40)
         two.grow(40)
-        assert await waiting.future == 0.1
+        assert await waiting == 0.1
         assert answers == [0.1] and not one.callbacks and not two.callbacks
 
     run(main())
@@ -91,7 +91,7 @@ def test_enough_bytes_end_a_poll() -> None:
 def test_time_ends_a_poll() -> None:
     async def main() -> None:
         one, answers = Growing(), []
-        assert await poll([one], 100, 500, answers).future == 0.5
+        assert await poll([one], 100, 500, answers) == 0.5
         one.grow(1000)
         await asyncio.sleep(1)
         assert answers == [0.5] and not one.callbacks
@@ -104,7 +104,7 @@ def test_something_to_tell_ends_a_poll() -> None:
         one, answers = Growing(), []
         waiting = poll([one], 10**9, 500, answers)
         one.grow(-1)
-        assert await waiting.future == 0.0
+        assert await waiting == 0.0
 
     run(main())
 
@@ -113,21 +113,21 @@ def test_a_client_that_hangs_up_leaves_nothing_behind() -> None:
     async def main() -> None:
         one, answers = Growing(), []
         waiting = poll([one], 100, 500, answers)
-        waiting.future.cancel()
+        waiting.cancel()
         await asyncio.sleep(1)
         assert answers == [] and not one.callbacks
 
     run(main())
 
 
-def test_an_answer_that_fails_fails_the_future() -> None:
+def test_an_answer_that_fails_fails_the_poll() -> None:
     async def main() -> None:
         def finish() -> None:
             raise ValueError("broken")
 
         waiting = Poll([], 1, 10, finish)
         try:
-            await waiting.future
+            await waiting
         except ValueError as error:
             assert str(error) == "broken"
         else:

@@ -86,7 +86,6 @@ class Process:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
-
     def end(self) -> None:
         self.process.kill()
         self.process.wait()
