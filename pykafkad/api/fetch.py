@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from kafkawire.fetch_moulds import FetchMould
     from pykafkad.runtime.partition import Partition
+    from pykafkad.runtime.topic_cells import TopicCells
     from pykafkad.state.fetch_sessions import Session
     from pykafkad.storage.disk import FileSlice
 
@@ -242,6 +243,7 @@ class _Fetch:
         "resolved",
         "size",
         "strangers",
+        "told",
         "urgent",
         "wanted",
     )
@@ -260,6 +262,7 @@ class _Fetch:
         self.partitions: list[Partition] = []
         self.data: list[tuple[Wanted, Data]] = []
         self.strangers: list[tuple[Wanted, Data]] = []  # refused before a partition was found: told last, as Kafka does
+        self.told: list[tuple[TopicCells, int]] = []  # bytes for consumers, counted when they are answered
         self.size = 0
         self.urgent = False  # an error, a divergence: not to be kept waiting
         self.cold: list[Cold] = []  # what would have to come from the disk first
@@ -286,7 +289,7 @@ class _Fetch:
         return Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer, committed)
 
     def again(self, *, wait: bool) -> None:
-        self.partitions, self.data, self.strangers, self.size, self.cold = [], [], [], 0, []
+        self.partitions, self.data, self.strangers, self.told, self.size, self.cold = [], [], [], [], 0, []
         self.read(wait)
 
     def read(self, wait: bool = False) -> None:
@@ -373,7 +376,7 @@ class _Fetch:
                 if not files:
                     self.urgent = True  # there may be more than min_bytes: the reader asks again for the rest
                 if replica < 0:
-                    cells.bytes_out.value += size
+                    self.told.append((cells, size))
             elif diverging is not None:
                 self.urgent = True
                 data.diverging_epoch = fetch.EpochEndOffset(epoch=diverging[0], end_offset=diverging[1])
@@ -401,6 +404,8 @@ class _Fetch:
 
     def respond(self) -> fetch.Response:
         """What was read, as the client's session wants to hear it."""
+        for cells, sent in self.told:
+            cells.bytes_out.value += sent
         resolved = self.resolved
         session = resolved.session
         response = fetch.Response(session_id=session.id if session is not None else 0)
