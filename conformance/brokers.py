@@ -64,7 +64,7 @@ class Broker:
     """One broker process; the two kinds differ in the command line and in what must happen before the first start."""
 
     kind: str
-    patience = 20.0
+    patience = 60.0  # half a second on an idle machine
 
     def __init__(self, directory: pathlib.Path, overrides: Mapping[str, object] | None = None) -> None:
         self.directory = directory

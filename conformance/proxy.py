@@ -1,4 +1,4 @@
-"""A wire that breaks at a chosen moment: between a client and a broker, it can lose the answer to a Produce."""
+"""A wire that breaks at a chosen moment: between client and broker, it loses the answer to a request of some kind."""
 
 from __future__ import annotations
 
@@ -6,24 +6,26 @@ import contextlib
 import socket
 import threading
 
-PRODUCE = 0
+PRODUCE, END_TXN = 0, 26
 
 
 class Proxy:
-    """Frames go through unchanged; after `lose_answers(n)` the next n Produce requests reach the broker, and instead of
-    their answers the client sees its connection closed."""
+    """Frames go through unchanged; after `lose_answers(n)` the next n Produce requests, or those of another API, reach
+    the broker, and instead of their answers the client sees its connection closed."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         self.target = 0
+        self.api = PRODUCE
         self.to_lose = 0
         self.lost = 0
         self.lock = threading.Lock()
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def lose_answers(self, n: int) -> None:
-        self.to_lose = n
+    def lose_answers(self, n: int, api: int = PRODUCE) -> None:
+        with self.lock:
+            self.api, self.to_lose = api, n
 
     def close(self) -> None:
         self.listener.close()
@@ -46,12 +48,11 @@ class Proxy:
         with contextlib.suppress(OSError), client.makefile("rb") as stream:
             while len(head := stream.read(4)) == 4:
                 body = stream.read(int.from_bytes(head, "big"))
-                if int.from_bytes(body[:2], "big") == PRODUCE:
-                    with self.lock:
-                        if self.to_lose > 0:
-                            self.to_lose -= 1
-                            self.lost += 1
-                            cut.set()
+                with self.lock:
+                    if self.to_lose > 0 and int.from_bytes(body[:2], "big") == self.api:
+                        self.to_lose -= 1
+                        self.lost += 1
+                        cut.set()
                 broker.sendall(head + body)
         with contextlib.suppress(OSError):
             broker.shutdown(socket.SHUT_WR)

@@ -124,9 +124,7 @@ def test_the_brokers_default_changes_for_topics_without_a_setting(kind: str, own
         stand.set_default("log.retention.ms", None)
 
 
-def test_segments_close_by_time_and_index_as_soon_as_the_settings_say(
-    kind: str, own_broker: Start, topic: str
-) -> None:
+def test_segments_close_by_time_and_index_as_soon_as_the_settings_say(kind: str, own_broker: Start, topic: str) -> None:
     stand = Stand(own_broker, topic)
     stand.admin.create(topic)
     stand.write(1, age_ms=2 * DAY)

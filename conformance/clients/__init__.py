@@ -89,6 +89,17 @@ class Producer(Protocol):
 
     def flush(self, timeout: float) -> None: ...
 
+    def begin(self) -> None: ...
+
+    def commit(self) -> None:
+        """Sends what is waiting, and returns once the coordinator has decided."""
+
+    def abort(self) -> None: ...
+
+    def send_offsets(self, consumer: Consumer, offsets: Mapping[tuple[str, int], int]) -> None:
+        """As part of the transaction: where the consumer, made with the same `transactional`, goes on. Some clients
+        take what it polled instead, so a scenario gives just that."""
+
     def close(self) -> None: ...
 
 
@@ -161,11 +172,13 @@ class Client(Protocol):
     def version(self) -> str: ...
 
     def producer(self, **options: object) -> Producer:
-        """Options: codec, acks (0, 1, "all"), idempotent, linger_ms, max_request (bytes), timeout_ms, batch (bytes)."""
+        """Options: codec, acks (0, 1, "all"), idempotent, linger_ms, max_request (bytes), timeout_ms, batch (bytes),
+        transactional (an id: the producer is initialised with it before this returns), transaction_ms."""
 
     def consumer(self, group: str, topics: Sequence[str], **options: object) -> Consumer:
         """Options: strategy (range, roundrobin, cooperative-sticky), instance, reset (earliest, latest), session_ms,
-        limit (records), max_fetch (bytes), isolation (read_committed, read_uncommitted)."""
+        limit (records), max_fetch (bytes), isolation (read_committed, read_uncommitted), transactional (the id of the
+        producer that will send this consumer's offsets)."""
 
     def read(
         self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object

@@ -56,6 +56,10 @@ class Producer:
         from aiokafka import AIOKafkaProducer
 
         codec = options.get("codec", "none")
+        more: dict[str, Any] = {}
+        if "transactional" in options:
+            more["transactional_id"] = options["transactional"]
+            more["transaction_timeout_ms"] = options.get("transaction_ms", 60_000)
 
         async def begin() -> Any:
             producer = AIOKafkaProducer(
@@ -67,6 +71,7 @@ class Producer:
                 max_batch_size=options.get("batch", 16384),
                 max_request_size=options.get("max_request", 1_048_576),
                 request_timeout_ms=options.get("timeout_ms", 30_000),
+                **more,
             )
             await producer.start()
             return producer
@@ -111,6 +116,21 @@ class Producer:
             await asyncio.sleep(0)
 
         run(all_done(), timeout + 5)
+
+    def begin(self) -> None:
+        run(self.inner.begin_transaction())
+
+    def commit(self) -> None:
+        run(self.inner.commit_transaction())
+
+    def abort(self) -> None:
+        run(self.inner.abort_transaction())
+
+    def send_offsets(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> None:
+        from aiokafka import TopicPartition
+
+        wanted = {TopicPartition(t, p): o for (t, p), o in offsets.items()}
+        run(self.inner.send_offsets_to_transaction(wanted, consumer.group))
 
     def close(self) -> None:
         async def end() -> None:
@@ -173,6 +193,7 @@ class Consumer:
             return consumer
 
         self.inner = run(begin())
+        self.group = group
 
     def poll(self, timeout: float) -> list[Received]:
         batches = run(self.inner.getmany(timeout_ms=int(timeout * 1000)))

@@ -13,6 +13,7 @@ from conformance.clients import Cannot, Done, Failed, Message, Received, Sent, U
 CANNOT: dict[str, str] = {
     "delete_offsets": "confluent-kafka's admin client has no DeleteConsumerGroupOffsets",
 }
+TRANSACTION_SECONDS = 30.0
 RESET = -140  # librdkafka's own code for a position that isn't there, when it was told not to choose another
 
 
@@ -30,7 +31,7 @@ def failed(error: Any) -> Failed:
 
 class Producer:
     def __init__(self, bootstrap: str, options: Mapping[str, Any]) -> None:
-        from confluent_kafka import Producer
+        from confluent_kafka import KafkaException, Producer
 
         conf: dict[str, Any] = {
             "bootstrap.servers": bootstrap,
@@ -46,10 +47,20 @@ class Producer:
         }
         if "batch" in options:
             conf["batch.size"] = options["batch"]
+        if "transactional" in options:
+            within = options.get("transaction_ms", 60_000)
+            conf |= {"transactional.id": options["transactional"], "transaction.timeout.ms": within}
+            conf |= {"enable.idempotence": True, "message.timeout.ms": min(conf["message.timeout.ms"], within)}
         self.inner = Producer(conf)
         self.open = True
         self.poller = threading.Thread(target=self.serve, daemon=True)
         self.poller.start()
+        if "transactional" in options:
+            try:
+                self.inner.init_transactions(TRANSACTION_SECONDS)
+            except KafkaException as error:
+                self.close()
+                raise failed(error) from None
 
     def serve(self) -> None:
         while self.open:
@@ -80,6 +91,30 @@ class Producer:
 
     def flush(self, timeout: float) -> None:
         self.inner.flush(timeout)
+
+    def ask(self, method: str, *words: Any) -> None:
+        from confluent_kafka import KafkaException
+
+        try:
+            getattr(self.inner, method)(*words)
+        except KafkaException as error:
+            raise failed(error) from None
+
+    def begin(self) -> None:
+        self.ask("begin_transaction")
+
+    def commit(self) -> None:
+        self.ask("commit_transaction", TRANSACTION_SECONDS)
+
+    def abort(self) -> None:
+        self.ask("abort_transaction", TRANSACTION_SECONDS)
+
+    def send_offsets(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> None:
+        from confluent_kafka import TopicPartition
+
+        wanted = [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
+        metadata = consumer.inner.consumer_group_metadata()
+        self.ask("send_offsets_to_transaction", wanted, metadata, TRANSACTION_SECONDS)
 
     def close(self) -> None:
         self.open = False

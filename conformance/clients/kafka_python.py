@@ -19,7 +19,10 @@ def missing() -> str | None:
 
 
 def failed(error: BaseException) -> Failed:
-    return Failed(getattr(error, "errno", -1), f"{type(error).__name__}: {error}")
+    code = getattr(error, "errno", None)
+    if code is None and (quoted := re.search(r"\[Error (\d+)\]", str(error))):  # what its transactions didn't expect
+        code = int(quoted[1])
+    return Failed(-1 if code is None else code, f"{type(error).__name__}: {error}")
 
 
 class Producer:
@@ -27,12 +30,14 @@ class Producer:
         from kafka import KafkaProducer
 
         codec = options.get("codec", "none")
-        idempotent = options.get("idempotent", False)
+        transactional = options.get("transactional")
         self.inner = KafkaProducer(
             bootstrap_servers=bootstrap,
             compression_type=None if codec == "none" else codec,
             acks=options.get("acks", "all"),
-            enable_idempotence=idempotent,
+            enable_idempotence=options.get("idempotent", transactional is not None),
+            transactional_id=transactional,
+            transaction_timeout_ms=options.get("transaction_ms", 60_000),
             linger_ms=options.get("linger_ms", 5),
             batch_size=options.get("batch", 16384),
             max_request_size=options.get("max_request", 1_048_576),
@@ -43,6 +48,12 @@ class Producer:
             reconnect_backoff_max_ms=200,
             metrics_enabled=False,
         )
+        if transactional is not None:
+            try:
+                self.ask("init_transactions")
+            except Failed:
+                self.close()
+                raise
 
     def start(self, topic: str, message: Message, done: Done) -> None:
         from kafka.errors import KafkaError
@@ -64,6 +75,30 @@ class Producer:
 
     def flush(self, timeout: float) -> None:
         self.inner.flush(timeout)
+
+    def ask(self, method: str, *words: Any) -> None:
+        from kafka.errors import KafkaError
+
+        try:
+            getattr(self.inner, method)(*words)
+        except KafkaError as error:
+            raise failed(error) from None
+
+    def begin(self) -> None:
+        self.ask("begin_transaction")
+
+    def commit(self) -> None:
+        self.ask("commit_transaction")
+
+    def abort(self) -> None:
+        self.ask("abort_transaction")
+
+    def send_offsets(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> None:
+        from kafka import TopicPartition
+        from kafka.structs import OffsetAndMetadata
+
+        wanted = {TopicPartition(t, p): OffsetAndMetadata(o, "", -1) for (t, p), o in offsets.items()}
+        self.ask("send_offsets_to_transaction", wanted, consumer.inner.group_metadata())
 
     def close(self) -> None:
         self.inner.close(timeout=1)

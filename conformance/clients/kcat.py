@@ -30,6 +30,7 @@ CANNOT: dict[str, str] = {
     "subscribe early": "kcat ends when a topic isn't there",
     "outliving the broker": "kcat ends when it reaches no broker",
     "seek": "kcat reads from where it was told to start and moves on",
+    "transactions": "kcat puts a whole input into one transaction, and has no way to begin and end one when asked",
     "partition in keyed order": "kcat's delivery reports don't say which message they belong to",
 }
 

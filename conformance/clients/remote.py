@@ -141,6 +141,7 @@ class Producer:
         program.needs(f"codec {options.get('codec')}")
         program.needs(f"acks {options.get('acks')}")
         program.needs("idempotent", options.get("idempotent"))
+        program.needs("transactions", options.get("transactional"))
         self.program = program
         self.handle = program.ask("producer", bootstrap=bootstrap, options=options)
 
@@ -159,6 +160,19 @@ class Producer:
 
     def flush(self, timeout: float) -> None:
         self.program.ask("flush", within=timeout, producer=self.handle, timeout=timeout)
+
+    def begin(self) -> None:
+        self.program.ask("begin", producer=self.handle)
+
+    def commit(self) -> None:
+        self.program.ask("commit_transaction", producer=self.handle)
+
+    def abort(self) -> None:
+        self.program.ask("abort", producer=self.handle)
+
+    def send_offsets(self, consumer: Any, offsets: Mapping[tuple[str, int], int]) -> None:
+        listed = [[topic, partition, at] for (topic, partition), at in offsets.items()]
+        self.program.ask("send_offsets", producer=self.handle, consumer=consumer.handle, offsets=listed)
 
     def close(self) -> None:
         self.program.ask("close_producer", producer=self.handle)

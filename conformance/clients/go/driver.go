@@ -29,6 +29,10 @@ type delivered func(ticket int64, partition int32, offset int64, err error)
 type producer interface {
 	send(message message)
 	flush(ctx context.Context) // hurries what the library holds back; the waiting for reports is done outside
+	begin() error
+	commit(ctx context.Context) error
+	abort(ctx context.Context) error
+	sendOffsets(from consumer, offsets []position) error
 	close()
 }
 
@@ -68,6 +72,9 @@ type producing struct {
 	MaxRequest int  `json:"max_request"`
 	TimeoutMs  int  `json:"timeout_ms"`
 	Batch      int
+
+	Transactional string
+	TransactionMs int `json:"transaction_ms"`
 }
 
 func (p producing) linger() time.Duration {
@@ -111,6 +118,8 @@ type consuming struct {
 	Limit     int
 	MaxFetch  int32 `json:"max_fetch"`
 	Isolation string
+
+	Transactional string // the id of the producer that will send the offsets
 }
 
 func (c consuming) session() time.Duration {

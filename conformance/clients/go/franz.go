@@ -17,9 +17,13 @@ import (
 // franzClient is twmb/franz-go: kgo for records, kadm for administration.
 type franzClient struct{}
 
-func (franzClient) version() string           { return "franz-go " + linked("github.com/twmb/franz-go") }
-func (franzClient) cannot() map[string]string { return map[string]string{} }
-func (franzClient) hides() []int              { return []int{} }
+func (franzClient) version() string { return "franz-go " + linked("github.com/twmb/franz-go") }
+
+func (franzClient) cannot() map[string]string {
+	return map[string]string{"end unbegun": "EndTransaction says nothing where none has begun"}
+}
+
+func (franzClient) hides() []int { return []int{} }
 
 func (franzClient) code(err error) int {
 	var refused *kerr.Error
@@ -40,9 +44,14 @@ func (franzClient) options(bootstrap string) []kgo.Opt {
 
 type franzProducer struct {
 	inner   *kgo.Client
+	session *kgo.GroupTransactSession // nil, or what reads and writes in the same transactions
 	done    delivered
 	timeout time.Duration
 }
+
+// franzSessions are the open ones by transactional id: franz-go wants offsets and records of a transaction to go through
+// one client, which the suite's consumer makes and the producer of the same id then uses.
+var franzSessions = map[string]*kgo.GroupTransactSession{}
 
 var franzCodecs = map[string]kgo.CompressionCodec{
 	"none":   kgo.NoCompression(),
@@ -53,6 +62,9 @@ var franzCodecs = map[string]kgo.CompressionCodec{
 }
 
 func (c franzClient) producer(bootstrap string, o producing, done delivered) (producer, error) {
+	if session := franzSessions[o.Transactional]; session != nil {
+		return initialised(franzProducer{session.Client(), session, done, o.timeout()})
+	}
 	options := append(c.options(bootstrap),
 		kgo.ProducerLinger(o.linger()),
 		kgo.RecordPartitioner(chosen{kgo.UniformBytesPartitioner(64<<10, true, true, nil)}),
@@ -71,8 +83,29 @@ func (c franzClient) producer(bootstrap string, o producing, done delivered) (pr
 	if !idempotent {
 		options = append(options, kgo.DisableIdempotentWrite())
 	}
+	if o.TransactionMs != 0 {
+		options = append(options, kgo.TransactionTimeout(time.Duration(o.TransactionMs)*time.Millisecond))
+	}
+	if o.Transactional != "" {
+		options = append(options, kgo.TransactionalID(o.Transactional))
+	}
 	inner, err := kgo.NewClient(options...)
-	return franzProducer{inner, done, o.timeout()}, err
+	made := franzProducer{inner, nil, done, o.timeout()}
+	if err != nil || o.Transactional == "" {
+		return made, err
+	}
+	return initialised(made)
+}
+
+// initialised has the producer id already, which franz-go would ask for with the first record.
+func initialised(p franzProducer) (producer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if _, _, err := p.inner.ProducerID(ctx); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
 }
 
 // chosen is the default partitioner, but for records that name their partition; the others carry -1.
@@ -112,12 +145,64 @@ func (p franzProducer) send(m message) {
 }
 
 func (p franzProducer) flush(ctx context.Context) { p.inner.Flush(ctx) }
-func (p franzProducer) close()                    { p.inner.Close() }
+
+func (p franzProducer) begin() error {
+	if p.session != nil {
+		return p.session.Begin()
+	}
+	return p.inner.BeginTransaction()
+}
+
+func (p franzProducer) commit(ctx context.Context) error {
+	if p.session != nil {
+		committed, err := p.session.End(ctx, kgo.TryCommit)
+		if err == nil && !committed {
+			err = errors.New("the session has aborted instead")
+		}
+		return err
+	}
+	if err := p.inner.Flush(ctx); err != nil {
+		return err
+	}
+	return p.inner.EndTransaction(ctx, kgo.TryCommit)
+}
+
+func (p franzProducer) abort(ctx context.Context) error {
+	if p.session != nil {
+		_, err := p.session.End(ctx, kgo.TryAbort)
+		return err
+	}
+	if err := p.inner.AbortBufferedRecords(ctx); err != nil {
+		return err
+	}
+	return p.inner.EndTransaction(ctx, kgo.TryAbort)
+}
+
+// sendOffsets checks what a session's End is going to send by itself.
+func (p franzProducer) sendOffsets(_ consumer, offsets []position) error {
+	if p.session == nil {
+		return errors.New("franz-go sends offsets from a session only")
+	}
+	will := p.inner.UncommittedOffsets()
+	for _, o := range offsets {
+		if at := will[o.Topic][o.Partition]; at.Offset != o.Offset {
+			return fmt.Errorf("%s %d is at %d", o.Topic, o.Partition, at.Offset)
+		}
+	}
+	return nil
+}
+
+func (p franzProducer) close() {
+	if p.session == nil { // otherwise the consumer closes it
+		p.inner.Close()
+	}
+}
 
 type franzConsumer struct {
-	inner *kgo.Client
-	lock  sync.Mutex
-	owned map[[2]any]bool
+	inner         *kgo.Client
+	transactional string // whose session it is
+	lock          sync.Mutex
+	owned         map[[2]any]bool
 }
 
 func (c franzClient) consumption(bootstrap string, o consuming) []kgo.Opt {
@@ -156,6 +241,19 @@ func (c franzClient) consumer(bootstrap, group string, topics []string, o consum
 	}
 	if o.Reset == "latest" {
 		options = append(options, kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd()))
+	}
+	if o.Transactional != "" {
+		options = append(options,
+			kgo.TransactionalID(o.Transactional),
+			kgo.RecordPartitioner(chosen{kgo.UniformBytesPartitioner(64<<10, true, true, nil)}),
+		)
+		session, err := kgo.NewGroupTransactSession(options...)
+		if err != nil {
+			return nil, err
+		}
+		franzSessions[o.Transactional] = session
+		made.inner, made.transactional = session.Client(), o.Transactional
+		return made, nil
 	}
 	inner, err := kgo.NewClient(options...)
 	made.inner = inner
@@ -245,7 +343,10 @@ func (c *franzConsumer) seek(to position) error {
 	return nil
 }
 
-func (c *franzConsumer) close() { c.inner.Close() }
+func (c *franzConsumer) close() {
+	delete(franzSessions, c.transactional)
+	c.inner.Close()
+}
 
 func (c franzClient) read(ctx context.Context, bootstrap string, from position, count int, o consuming) ([]record, error) {
 	start := map[int32]kgo.Offset{from.Partition: kgo.NewOffset().At(from.Offset)}

@@ -81,6 +81,14 @@ func (saramaClient) producer(bootstrap string, o producing, done delivered) (pro
 		config.Producer.Idempotent = true
 		config.Net.MaxOpenRequests = 1 // sarama insists
 	}
+	if o.Transactional != "" {
+		config.Producer.Transaction.ID = o.Transactional
+		config.Producer.Idempotent = true
+		config.Net.MaxOpenRequests = 1
+	}
+	if o.TransactionMs != 0 {
+		config.Producer.Transaction.Timeout = time.Duration(o.TransactionMs) * time.Millisecond
+	}
 	inner, err := sarama.NewAsyncProducer([]string{bootstrap}, config)
 	if err != nil {
 		return nil, err
@@ -152,8 +160,21 @@ func (p saramaProducer) send(m message) {
 	p.Input() <- made
 }
 
-func (p saramaProducer) flush(context.Context) {}
-func (p saramaProducer) close()                { p.AsyncClose() }
+func (p saramaProducer) flush(context.Context)        {}
+func (p saramaProducer) begin() error                 { return p.BeginTxn() }
+func (p saramaProducer) commit(context.Context) error { return p.CommitTxn() }
+func (p saramaProducer) abort(context.Context) error  { return p.AbortTxn() }
+func (p saramaProducer) close()                       { p.AsyncClose() }
+
+func (p saramaProducer) sendOffsets(from consumer, offsets []position) error {
+	wanted := map[string][]*sarama.PartitionOffsetMetadata{}
+	for _, o := range offsets {
+		wanted[o.Topic] = append(wanted[o.Topic], &sarama.PartitionOffsetMetadata{
+			Partition: o.Partition, Offset: o.Offset, LeaderEpoch: -1,
+		})
+	}
+	return p.AddOffsetsToTxn(wanted, from.(*saramaConsumer).name)
+}
 
 func (saramaClient) consumption(o consuming) *sarama.Config {
 	config := saramaConfig()
@@ -173,6 +194,7 @@ func (saramaClient) consumption(o consuming) *sarama.Config {
 
 // saramaConsumer is a group and the handler of its sessions; messages go from the claims to whoever polls.
 type saramaConsumer struct {
+	name     string
 	group    sarama.ConsumerGroup
 	leave    context.CancelFunc
 	left     chan struct{}
@@ -202,6 +224,7 @@ func (c saramaClient) consumer(bootstrap, group string, topics []string, o consu
 	}
 	ctx, leave := context.WithCancel(context.Background())
 	made := &saramaConsumer{
+		name:     group,
 		group:    inner,
 		leave:    leave,
 		left:     make(chan struct{}),

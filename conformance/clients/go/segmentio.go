@@ -18,6 +18,7 @@ func (segmentioClient) version() string { return "kafka-go " + linked("github.co
 func (segmentioClient) cannot() map[string]string {
 	return map[string]string{
 		"idempotent":         "Writer has no idempotent mode",
+		"transactions":       "Writer has no transactions; Client only sends the bare requests of one",
 		"cooperative-sticky": "only eager balancers: range, roundrobin, rack-affinity",
 		"static":             "no group.instance.id",
 		"delete_records":     "no DeleteRecords",
@@ -42,6 +43,7 @@ func (segmentioClient) code(err error) int {
 func segmentioTransport() *kafka.Transport { return &kafka.Transport{MetadataTTL: refresh} }
 
 type segmentioProducer struct {
+	noTransactions
 	writer    *kafka.Writer
 	transport *kafka.Transport
 	done      delivered
@@ -95,7 +97,7 @@ func (segmentioClient) producer(bootstrap string, o producing, done delivered) (
 	if o.Codec != nil {
 		writer.Compression = segmentioCodecs[*o.Codec]
 	}
-	return segmentioProducer{writer, transport, done}, nil
+	return segmentioProducer{writer: writer, transport: transport, done: done}, nil
 }
 
 func (p segmentioProducer) send(m message) {
@@ -614,3 +616,13 @@ func (a segmentioAdmin) brokers(ctx context.Context) ([][3]any, error) {
 	}
 	return all, nil
 }
+
+var errNoTransactions = errors.New("kafka-go's Writer has no transactions")
+
+// noTransactions is what a producer of a library without them says.
+type noTransactions struct{}
+
+func (noTransactions) begin() error                           { return errNoTransactions }
+func (noTransactions) commit(context.Context) error           { return errNoTransactions }
+func (noTransactions) abort(context.Context) error            { return errNoTransactions }
+func (noTransactions) sendOffsets(consumer, []position) error { return errNoTransactions }

@@ -51,6 +51,21 @@ func (p *program) reader(handle int) (*reader, error) {
 	return nil, fmt.Errorf("no consumer %d", handle)
 }
 
+// transacting makes a verb of a step in a producer's transaction; the consumer is nil unless the request names one.
+func transacting(step func(ctx context.Context, sender *sender, args handled, from consumer) error) verb {
+	return asking(func(ctx context.Context, p *program, args handled) (any, error) {
+		sender, err := p.sender(args.Producer)
+		if err != nil {
+			return nil, err
+		}
+		var from consumer
+		if reader := p.consumers[args.Consumer]; reader != nil {
+			from = reader.consumer
+		}
+		return nil, step(ctx, sender, args, from)
+	})
+}
+
 type (
 	nothing struct{}
 	topical struct{ Topic string }
@@ -130,6 +145,18 @@ var verbs = map[string]verb{
 		sender.flush(ctx)
 		sender.wait(ctx)
 		return nil, nil
+	}),
+	"begin": transacting(func(_ context.Context, sender *sender, _ handled, _ consumer) error {
+		return sender.begin()
+	}),
+	"commit_transaction": transacting(func(ctx context.Context, sender *sender, _ handled, _ consumer) error {
+		return sender.commit(ctx)
+	}),
+	"abort": transacting(func(ctx context.Context, sender *sender, _ handled, _ consumer) error {
+		return sender.abort(ctx)
+	}),
+	"send_offsets": transacting(func(_ context.Context, sender *sender, args handled, from consumer) error {
+		return sender.sendOffsets(from, args.Offsets)
 	}),
 	"close_producer": asking(func(_ context.Context, p *program, args handled) (any, error) {
 		sender, err := p.sender(args.Producer)

@@ -96,6 +96,37 @@ export class Outbox {
   }
 }
 
+// For clients whose transactions are objects. The first is made at once, because with it comes the producer id, and kept
+// for whoever begins; `make()` resolves to one.
+export class Transactions {
+  constructor (outbox, make) {
+    Object.assign(this, { outbox, make, current: null, prepared: null })
+  }
+
+  async prepare () {
+    this.prepared = await this.make()
+  }
+
+  async begin () {
+    this.current = this.prepared ?? (await this.make())
+    this.prepared = null
+  }
+
+  async commit () {
+    if (!this.current) throw new Error('no transaction has begun')
+    await this.outbox.flush(30_000)
+    await this.current.commit()
+    this.current = null
+  }
+
+  async abort () {
+    if (!this.current) throw new Error('no transaction has begun')
+    await this.outbox.flush(30_000)
+    await this.current.abort()
+    this.current = null
+  }
+}
+
 // For clients that hand over records when they like: keeps them until somebody polls.
 export class Inbox {
   constructor (limit = Infinity) {

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { Unanswered, load, pause, versionOf, within } from './common.mjs'
 
 const rdkafka = await load('@confluentinc/kafka-javascript')
+const TRANSACTION_MS = 30_000 // for each step of one
 const OUT_OF_RANGE_HERE = -140 // librdkafka's _AUTO_OFFSET_RESET: what becomes of OFFSET_OUT_OF_RANGE when told not to reset
 
 export const version = `${versionOf('@confluentinc/kafka-javascript')} (librdkafka ${rdkafka.librdkafkaVersion})`
@@ -38,6 +39,13 @@ const common = bootstrap => ({
 const EMPTY = Buffer.alloc(1).subarray(0, 0)
 const there = data => (data?.length === 0 ? EMPTY : data)
 
+const transactional = ({ transactional, transaction_ms: within = 60_000, timeout_ms: delivery = 30_000 }) => ({
+  'transactional.id': transactional,
+  'transaction.timeout.ms': within,
+  'message.timeout.ms': Math.min(delivery, within),
+  'enable.idempotence': true
+})
+
 export async function producer (bootstrap, options) {
   const made = new rdkafka.Producer({
     ...common(bootstrap),
@@ -50,6 +58,7 @@ export async function producer (bootstrap, options) {
     'queue.buffering.max.messages': 1_000_000,
     'retry.backoff.ms': 20,
     ...(options.batch ? { 'batch.size': options.batch } : {}),
+    ...(options.transactional ? transactional(options) : {}),
     dr_cb: true
   })
   let unanswered = 0
@@ -61,6 +70,14 @@ export async function producer (bootstrap, options) {
   made.on('event.error', error => console.error(error))
   await ask(made, 'connect', {})
   made.setPollInterval(5)
+  if (options.transactional) {
+    try {
+      await ask(made, 'initTransactions', TRANSACTION_MS)
+    } catch (error) {
+      await within(3000, ask(made, 'disconnect', 0).catch(() => {}))
+      throw error
+    }
+  }
   return {
     send ({ topic, partition, key, value, headers, timestamp }, done) {
       try {
@@ -74,6 +91,13 @@ export async function producer (bootstrap, options) {
     async flush (milliseconds) {
       const deadline = Date.now() + milliseconds
       while (unanswered && Date.now() < deadline) await pause(2)
+    },
+    begin: () => ask(made, 'beginTransaction'),
+    commit: () => ask(made, 'commitTransaction', TRANSACTION_MS),
+    abort: () => ask(made, 'abortTransaction', TRANSACTION_MS),
+    sendOffsets ({ inner }, offsets) {
+      const listed = offsets.map(([topic, partition, offset]) => ({ topic, partition, offset }))
+      return ask(made, 'sendOffsetsToTransaction', listed, inner, TRANSACTION_MS)
     },
     close: () => within(3000, ask(made, 'disconnect', unanswered ? 500 : 0).catch(error => console.error(error)))
   }
@@ -122,6 +146,7 @@ export async function consumer (bootstrap, group, topics, options) {
   let left = options.limit ?? Infinity
   made.subscribe(topics)
   return {
+    inner: made,
     async poll (milliseconds) {
       if (left === 0) {
         await pause(milliseconds)

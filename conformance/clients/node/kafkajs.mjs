@@ -1,7 +1,7 @@
 // KafkaJS: JavaScript from the socket up. Codecs beyond gzip are plugged in, as its users do.
 
 import { randomUUID } from 'node:crypto'
-import { Inbox, Outbox, load, versionOf, within } from './common.mjs'
+import { Inbox, Outbox, Transactions, load, versionOf, within } from './common.mjs'
 
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
 const kafkajs = await load('kafkajs')
@@ -27,6 +27,7 @@ export const cannot = {
   range: strategies,
   'cooperative-sticky': strategies,
   'subscribe early': 'kafkajs refuses to subscribe to a topic that is not there',
+  'lost end': 'kafkajs gives up a commit when its connection is closed',
   static: 'kafkajs has no group.instance.id',
   'header order': 'kafkajs keeps headers in an object: values of one name stand together',
   'null header': 'kafkajs refuses to encode a header without a value',
@@ -64,7 +65,9 @@ export async function producer (bootstrap, options) {
   }
   const made = kafka(bootstrap).producer({
     createPartitioner,
-    idempotent: options.idempotent ?? false,
+    idempotent: options.idempotent ?? options.transactional !== undefined,
+    ...(options.transactional ? { transactionalId: options.transactional, maxInFlightRequests: 1 } : {}),
+    ...(options.transaction_ms ? { transactionTimeout: options.transaction_ms } : {}),
     retry: { ...BACKOFF, retries: Math.ceil((options.timeout_ms ?? 30_000) / BACKOFF.maxRetryTime) }
   })
   await made.connect()
@@ -82,7 +85,7 @@ export async function producer (bootstrap, options) {
     const byTopic = new Map()
     records.forEach(({ topic }, i) => byTopic.set(topic, [...(byTopic.get(topic) ?? []), messages[i]]))
     const topicMessages = [...byTopic].map(([topic, messages]) => ({ topic, messages }))
-    const said = await made.sendBatch({ acks, compression, topicMessages })
+    const said = await (transactions.current ?? made).sendBatch({ acks, compression, topicMessages })
     if (acks === 0) return records.map(() => [-1, -1])
     const next = new Map(said.map(answer => [`${answer.topicName} ${answer.partition}`, Number(answer.baseOffset)]))
     return records.map(({ topic }, i) => {
@@ -96,9 +99,28 @@ export async function producer (bootstrap, options) {
   }
 
   const outbox = new Outbox(deliver, { linger: options.linger_ms, bytes: options.batch })
+  const transactions = new Transactions(outbox, () => made.transaction())
+  if (options.transactional) {
+    try {
+      await transactions.prepare()
+    } catch (error) {
+      await within(1000, made.disconnect())
+      throw error
+    }
+  }
   return {
     send: (record, done) => outbox.put(record, done),
     flush: milliseconds => outbox.flush(milliseconds),
+    begin: () => transactions.begin(),
+    commit: () => transactions.commit(),
+    abort: () => transactions.abort(),
+    sendOffsets: ({ group }, offsets) => transactions.current.sendOffsets({
+      consumerGroupId: group,
+      topics: [...new Set(offsets.map(([topic]) => topic))].map(topic => ({
+        topic,
+        partitions: offsets.filter(row => row[0] === topic).map(([, partition, offset]) => ({ partition, offset: String(offset) }))
+      }))
+    }),
     close: async () => {
       outbox.abandon('the producer was closed')
       await within(1000, made.disconnect())
@@ -158,6 +180,7 @@ export async function consumer (bootstrap, group, topics, options) {
     }
   }).catch(error => inbox.fail(error))
   return {
+    group,
     poll: milliseconds => inbox.poll(milliseconds),
     assignment: () => assigned,
     commit: offsets => made.commitOffsets(

@@ -57,6 +57,12 @@ const verbs = {
 
   producer: async ({ bootstrap, options }) => keep(await client.producer(bootstrap, options ?? {})),
   flush: async ({ producer, timeout }) => { await handles.get(producer).flush(timeout * 1000) },
+  begin: async ({ producer }) => { await handles.get(producer).begin() },
+  commit_transaction: async ({ producer }) => { await handles.get(producer).commit() },
+  abort: async ({ producer }) => { await handles.get(producer).abort() },
+  send_offsets: async ({ producer, consumer, offsets }) => {
+    await handles.get(producer).sendOffsets(handles.get(consumer), offsets)
+  },
   close_producer: async ({ producer }) => { await take(producer).close() },
 
   consumer: async ({ bootstrap, group, topics, options }) =>

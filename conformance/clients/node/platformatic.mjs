@@ -1,7 +1,7 @@
 // @platformatic/kafka: JavaScript from the socket up, younger than kafkajs and with an API of its own.
 
 import { randomUUID } from 'node:crypto'
-import { Inbox, Outbox, Unanswered, load, versionOf, within } from './common.mjs'
+import { Inbox, Outbox, Transactions, Unanswered, load, versionOf, within } from './common.mjs'
 
 const kafka = await load('@platformatic/kafka')
 const { Admin, ConfigResourceTypes, Consumer, FetchIsolationLevels, IncrementalAlterConfigOperationTypes, Producer } = kafka
@@ -17,6 +17,9 @@ export const cannot = {
   'later partitions': '@platformatic/kafka assigns the partitions that were there when its group formed',
   'subscribe early': '@platformatic/kafka refuses to consume a topic that is not there',
   'unknown partition': '@platformatic/kafka takes any partition modulo the number there is',
+  'take over': '@platformatic/kafka asks to go on as producer 0, epoch 0, which is refused where its id is known',
+  'empty transactions': '@platformatic/kafka asks for the end of a transaction that has no partitions',
+  'aborted often': '@platformatic/kafka remembers one aborted transaction of a producer among those of an answer',
   fenced: '@platformatic/kafka commits without its group.instance.id and joins anew when the broker has forgotten it',
   seek: '@platformatic/kafka has no seek: a position is chosen when a stream begins',
   validate_only: "@platformatic/kafka's createTopics() has no validateOnly",
@@ -42,7 +45,9 @@ export async function producer (bootstrap, options) {
   const made = new Producer({
     ...common(bootstrap),
     retries: Math.ceil((options.timeout_ms ?? 30_000) / 50),
-    idempotent: options.idempotent ?? false,
+    idempotent: options.idempotent ?? options.transactional !== undefined,
+    ...(options.transactional ? { transactionalId: options.transactional } : {}),
+    ...(options.transaction_ms ? { timeout: options.transaction_ms } : {}), // which is that of its requests, too
     compression: options.codec ?? 'none'
   })
 
@@ -63,7 +68,7 @@ export async function producer (bootstrap, options) {
         ...(timestamp === null ? {} : { timestamp: BigInt(timestamp) })
       }
     })
-    const { offsets } = await made.send({ messages, acks: ACKS[options.acks ?? 'all'] })
+    const { offsets } = await (transactions.current ?? made).send({ messages, acks: ACKS[options.acks ?? 'all'] })
     if (!offsets) return records.map(() => [-1, -1])
     const next = new Map(offsets.map(({ topic, partition, offset }) => [`${topic} ${partition}`, Number(offset)]))
     return messages.map(({ topic, partition }) => {
@@ -74,9 +79,25 @@ export async function producer (bootstrap, options) {
   }
 
   const outbox = new Outbox(deliver, { linger: options.linger_ms, bytes: options.batch })
+  const transactions = new Transactions(outbox, () => made.beginTransaction())
+  if (options.transactional) {
+    try {
+      await transactions.prepare()
+    } catch (error) {
+      await within(1000, made.close())
+      throw error
+    }
+  }
   return {
     send: (record, done) => outbox.put(record, done),
     flush: milliseconds => outbox.flush(milliseconds),
+    begin: () => transactions.begin(),
+    commit: () => transactions.commit(),
+    abort: () => transactions.abort(),
+    async sendOffsets ({ inner, messageBefore }, offsets) {
+      await transactions.current.addConsumer(inner)
+      for (const row of offsets) await transactions.current.addOffset(messageBefore(row))
+    },
     close: async () => {
       outbox.abandon('the producer was closed')
       await within(1000, made.close())
@@ -120,17 +141,23 @@ export async function consumer (bootstrap, group, topics, options) {
     inbox.drop(({ topic, partition }) => !mine.has(String([topic, partition])))
   })
   made.on('error', error => inbox.fail(error))
+  const messages = new Map() // for transactions, which take messages where others take offsets
   const fallbackMode = options.reset ?? 'earliest'
   // Joining waits for the other members to come along, which they do when they are polled: not a matter of this call.
   const joining = made.consume({ topics, mode: 'committed', fallbackMode, autocommit: false }).then(
     stream => {
-      stream.on('data', message => inbox.put(recordOf(message)))
+      stream.on('data', message => {
+        if (options.transactional) messages.set(`${message.topic} ${message.partition} ${message.offset + 1n}`, message)
+        inbox.put(recordOf(message))
+      })
       stream.on('error', error => inbox.fail(error))
     },
     error => inbox.fail(error)
   )
   await within(1000, joining)
   return {
+    inner: made,
+    messageBefore: row => messages.get(row.join(' ')),
     poll: milliseconds => inbox.poll(milliseconds),
     assignment: assigned,
     commit: offsets => made.commit({

@@ -88,6 +88,13 @@ public final class Driver {
                 return kept(producers, new Sending(bootstrap, options, output));
             }
             case "flush" -> known(producers, request, "producer").flush(Json.millis(request.get("timeout")));
+            case "begin" -> known(producers, request, "producer").begin();
+            case "commit_transaction" -> known(producers, request, "producer").commit();
+            case "abort" -> known(producers, request, "producer").abort();
+            case "send_offsets" -> {
+                var consumer = known(consumers, request, "consumer");
+                known(producers, request, "producer").sendOffsets(consumer, Json.rows(request.get("offsets")));
+            }
             case "close_producer" -> forgotten(producers, request, "producer").close();
             case "consumer" -> {
                 @SuppressWarnings("unchecked")

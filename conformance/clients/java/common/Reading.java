@@ -8,6 +8,7 @@ import java.util.Properties;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
@@ -21,6 +22,7 @@ final class Reading {
 
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final Map<TopicPartition, OffsetAndMetadata> handedOut = new HashMap<>();
+    private final String group; // null: none
     private long left; // how many records may still be handed out
 
     private Reading(Properties conf, Map<String, Object> options) {
@@ -37,6 +39,7 @@ final class Reading {
         if (options.containsKey("isolation")) {
             conf.put("isolation.level", options.get("isolation"));
         }
+        group = conf.getProperty("group.id");
         left = (Long) options.getOrDefault("limit", Long.MAX_VALUE);
         consumer = new KafkaConsumer<>(conf, new ByteArrayDeserializer(), new ByteArrayDeserializer());
     }
@@ -132,11 +135,19 @@ final class Reading {
             consumer.commitSync(handedOut);
             return;
         }
+        consumer.commitSync(read(offsets));
+    }
+
+    void sendOffsets(KafkaProducer<byte[], byte[]> producer, List<List<Object>> offsets) {
+        Client.sendOffsets(producer, read(offsets), consumer, group);
+    }
+
+    private static Map<TopicPartition, OffsetAndMetadata> read(List<List<Object>> offsets) {
         var wanted = new HashMap<TopicPartition, OffsetAndMetadata>();
         for (var row : offsets) {
             wanted.put(new TopicPartition((String) row.get(0), Json.number(row.get(1))), new OffsetAndMetadata((Long) row.get(2)));
         }
-        consumer.commitSync(wanted);
+        return wanted;
     }
 
     void seek(TopicPartition where, long offset) {

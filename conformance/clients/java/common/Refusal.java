@@ -30,14 +30,15 @@ final class Refusal {
     }
 
     /**
-     * What this release can't tell: which of three errors a CommitFailedException was, and every code that came after it,
-     * which it takes for UNKNOWN_SERVER_ERROR.
+     * What this release can't tell: which of three errors a CommitFailedException was, what initTransactions() didn't
+     * expect, and every code that came after it, which it takes for UNKNOWN_SERVER_ERROR.
      */
     static List<Integer> hidden() {
         int newest = Arrays.stream(Errors.values()).mapToInt(Errors::code).max().orElse(0);
         var rebalanced = Stream.of(Errors.ILLEGAL_GENERATION, Errors.UNKNOWN_MEMBER_ID, Errors.REBALANCE_IN_PROGRESS);
+        var unexpected = Stream.of(Errors.INVALID_TRANSACTION_TIMEOUT); // in a plain KafkaException that says it in words
         var younger = IntStream.rangeClosed(newest + 1, 150).boxed();
-        return Stream.concat(rebalanced.map(error -> (int) error.code()), younger).toList();
+        return Stream.concat(Stream.concat(rebalanced, unexpected).map(error -> (int) error.code()), younger).toList();
     }
 
     static int code(Throwable error) {

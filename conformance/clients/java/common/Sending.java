@@ -1,4 +1,5 @@
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutorService;
@@ -38,7 +39,20 @@ final class Sending {
         if (options.containsKey("batch")) {
             conf.put("batch.size", String.valueOf(options.get("batch")));
         }
+        if (options.containsKey("transactional")) {
+            conf.put("transactional.id", options.get("transactional"));
+            conf.put("transaction.timeout.ms", String.valueOf(options.getOrDefault("transaction_ms", 60_000L)));
+            conf.put("enable.idempotence", "true");
+        }
         producer = new KafkaProducer<>(conf, new ByteArraySerializer(), new ByteArraySerializer());
+        if (options.containsKey("transactional")) {
+            try {
+                producer.initTransactions();
+            } catch (RuntimeException error) {
+                close();
+                throw error;
+            }
+        }
     }
 
     void send(Map<String, Object> request) {
@@ -97,6 +111,27 @@ final class Sending {
                 wait(left);
             }
         }
+    }
+
+    /** Behind all sends, and waited for. */
+    private void inOrder(Runnable step) throws Exception {
+        sender.submit(step).get();
+    }
+
+    void begin() throws Exception {
+        inOrder(producer::beginTransaction);
+    }
+
+    void commit() throws Exception {
+        inOrder(producer::commitTransaction);
+    }
+
+    void abort() throws Exception {
+        inOrder(producer::abortTransaction);
+    }
+
+    void sendOffsets(Reading from, List<List<Object>> offsets) throws Exception {
+        inOrder(() -> from.sendOffsets(producer, offsets));
     }
 
     void close() {

@@ -12,6 +12,7 @@ import org.apache.kafka.clients.admin.GroupListing;
 import org.apache.kafka.clients.admin.ListGroupsOptions;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.common.KafkaFuture;
@@ -27,6 +28,11 @@ final class Client {
 
     static void close(KafkaProducer<?, ?> producer, Duration patience) {
         producer.close(patience);
+    }
+
+    static void sendOffsets(
+            KafkaProducer<?, ?> producer, Map<TopicPartition, OffsetAndMetadata> offsets, KafkaConsumer<?, ?> from, String group) {
+        producer.sendOffsetsToTransaction(offsets, from.groupMetadata());
     }
 
     static void close(AdminClient admin) {
