@@ -75,14 +75,16 @@ def java(client: str) -> list[str]:
 
 
 def jvm(name: str, pom: Path, sources: Sequence[Path], main: str) -> list[str]:
-    """What starts ``main`` of these sources with the jars that the pom names."""
+    """What starts ``main``, of these sources or of the jars that the pom names."""
     program = need("java", "apt-get install openjdk-17-jdk-headless")
     compiler = need("javac", "apt-get install openjdk-17-jdk-headless")
     with built(name, [pom, *sources]) as (where, there):
         if not there:
             jars = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={where}/libs"]
             run([need("mvn", "apt-get install maven"), "-q", "-B", "-f", pom, *jars], where)
-            run([compiler, "-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*", *sources], where)
+            if sources:
+                words = ["-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*"]
+                run([compiler, *words, *sources], where)
     flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m"]
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     return [program, *flags, quiet, "-cp", f"{where}/classes:{where}/libs/*", main]

@@ -26,7 +26,6 @@ class Job:
     outputs: dict[str, int]
     programs: list[Program]
     actions: tuple[str, ...] = ("kill", "kill", "leave", "wipe", "freeze", "broker", "all")
-    ordered = True
 
     def __init__(self, bootstrap: str, directory: Path, chance: random.Random) -> None:
         self.bootstrap = bootstrap
@@ -37,6 +36,9 @@ class Job:
     def begin(self, send: Send) -> None:
         """What has to be there before the first program starts."""
 
+    def started(self) -> None:
+        """What has to be asked of the programs once they run."""
+
     def burst(self, send: Send) -> None:
         """A moment's work."""
         raise NotImplementedError
@@ -44,6 +46,10 @@ class Job:
     def due(self) -> dict[str, dict[bytes | None, list[bytes]]]:
         """For each output topic what a batch computation of the whole input says."""
         raise NotImplementedError
+
+    def complete(self) -> bool:
+        """Whether what leaves by other ways than the output topics is all there."""
+        return True
 
     def difference(self, found: Mapping[str, Found]) -> str | None:
         """What is otherwise than is due, in a line, or None."""

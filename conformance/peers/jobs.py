@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from conformance.peers.connect import Connect
+from conformance.peers.flink import Flink
 from conformance.peers.job import Job
 from conformance.peers.moving import Moving
 from conformance.peers.streams import Streams
 
-JOBS: dict[str, type[Job]] = {"streams": Streams, "moving": Moving}
+JOBS: dict[str, type[Job]] = {"connect": Connect, "flink": Flink, "streams": Streams, "moving": Moving}

@@ -29,7 +29,7 @@ SETTINGS = {
     "log.cleaner.backoff.ms": "1000",
 }
 COMMITTED = {"isolation.level": "read_committed"}
-PATIENCE = 150.0  # seconds without anything new, after which nothing will come any more
+PATIENCE = 300.0  # seconds without anything new, after which nothing will come any more
 SESSION_SECONDS = 4.0  # of the programs' members: who is frozen longer has been replaced
 PAUSE = 0.02  # seconds between bursts
 CLIENT_PATIENCE = 120.0
@@ -149,11 +149,12 @@ class Trial:
     def run(self, rounds: int) -> None:
         for program in self.job.programs:
             program.start()
+        self.job.started()
         for _ in range(rounds):
             self._round()
         self.feeder.close()
         due = sum(len(values) for topic in self.job.due().values() for values in topic.values())
-        self._progress(lambda: self.watcher.count >= due, f"{due} records are due")
+        self._progress(lambda: self.watcher.count >= due and self.job.complete(), f"{due} records are due")
         for program in self.job.programs:
             program.stop()
         self._compare()
