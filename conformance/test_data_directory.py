@@ -10,8 +10,10 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -46,12 +48,11 @@ class Raw(NamedTuple):
     producer_id: int
     epoch: int
 
-    def send(self, port: int, topic: str, sequence: int) -> tuple[int, int]:
+    def send(self, port: int, topic: str, sequence: int, timestamp: int = BEGAN) -> tuple[int, int]:
         """(error, base offset) of two records."""
         records = [(b"raw", b"%d" % sequence), (b"raw", b"%d" % (sequence + 1))]
-        batch = build(
-            records, timestamp=BEGAN, producer_id=self.producer_id, producer_epoch=self.epoch, base_sequence=sequence
-        )
+        sender = {"producer_id": self.producer_id, "producer_epoch": self.epoch, "base_sequence": sequence}
+        batch = build(records, timestamp=timestamp, **sender)
         partition = produce_api.PartitionProduceData(index=0, records=bytes(batch))
         data = produce_api.TopicProduceData(name=topic, partition_data=[partition])
         eyes = Eyes(port)
@@ -103,7 +104,8 @@ def fill(broker: brokers.Broker, rng: random.Random) -> Raw:
             produce(client, "rolled", [Message(filling, b"%d" % i, (), 0, BEGAN + i)] * 2)
         admin.delete_records("rolled", 0, 5)
         produce(client, "stamped", [Message(b"x", partition=0, timestamp=BEGAN)] * 3)
-        produce(client, "idempotent", [Message(b"%d" % i, partition=0) for i in range(10)], idempotent=True)
+        large = [Message(b"%d" % i * 5_000, partition=0) for i in range(10)]  # enough for a snapshot at our stop
+        produce(client, "idempotent", large, idempotent=True)
         raw = raw_producer(broker.port)
         assert raw.send(broker.port, "idempotent", 0) == (0, 10)
         assert raw.send(broker.port, "idempotent", 2) == (0, 12)
@@ -285,3 +287,49 @@ def test_what_we_write_is_read_by_kafkas_dump_tool(tools: Tools, tmp_path: pathl
     coordinated = [path for path in by_suffix[".log"] if path.parent.name.startswith("__transaction_state-")]
     said = dumped(tools, coordinated, "--transaction-log-decoder")
     assert all(f'"transactionalId":"{name}"' in said for name in ("first", "second", "third"))
+
+
+@pytest.mark.timeout(300)
+def test_apache_kafka_opens_partitions_that_we_closed(tmp_path: pathlib.Path) -> None:
+    """Those with a few records have neither indexes nor a snapshot: Kafka makes them, and knows the producers."""
+    if missing := brokers.apache_missing():
+        pytest.skip(missing)
+    topics = ["small", "large"]
+    with brokers.running("pykafkad", tmp_path / "ours", SETTINGS) as ours:
+        admin, client = Arranger(ours.bootstrap), make_client("confluent", ours.bootstrap)
+        for topic in topics:
+            admin.create(topic, 1)
+        produce(client, "large", [Message(b"x" * 10_000, partition=0) for _ in range(20)])
+        produce(client, "small", [Message(b"x", partition=0) for _ in range(20)])
+        admin.close()
+        raw, now = raw_producer(ours.port), int(time.time() * 1000)  # a producer is forgotten after a day
+        for topic in topics:
+            assert raw.send(ours.port, topic, 0, now) == (0, 20)
+        assert ours.stop() == 0
+    indexed = {topic for topic in topics if list(ours.data.glob(f"{topic}-0/*.index"))}
+    assert indexed == {"large"}
+    apache = brokers.Apache(tmp_path / "apache", SETTINGS)
+    apache.start()
+    try:
+        admin = Arranger(apache.bootstrap)
+        for topic in topics:
+            admin.create(topic, 1)
+        admin.close()
+        assert apache.stop(60) in (0, 143)
+        for topic in topics:
+            theirs = apache.data / f"{topic}-0"
+            for path in theirs.iterdir():
+                if path.name != "partition.metadata":  # which names the topic by the id that it has there
+                    path.unlink()
+            for path in (ours.data / f"{topic}-0").iterdir():
+                if path.name != "partition.metadata":
+                    shutil.copy2(path, theirs)
+        apache.start()
+        for topic in topics:
+            assert raw.send(apache.port, topic, 0, now) == (0, 20), "what is sent again is known"
+            assert raw.send(apache.port, topic, 2, now) == (0, 22)
+            reader = make_client("confluent", apache.bootstrap).consumer("readers-of-" + topic, [topic])
+            assert len(gather(reader, 24, 90)) == 24
+            reader.close()
+    finally:
+        apache.kill()

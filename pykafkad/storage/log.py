@@ -32,7 +32,6 @@ from pykafkad.storage.leaving import Leaving
 from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
 from pykafkad.storage.retention import expired
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
-from pykafkad.storage.snapshots import encode
 from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
 from pykafkad.storage.transactions import overlapping
 
@@ -179,14 +178,15 @@ class PartitionLog:
     @property
     def trusted_below(self) -> int:
         """The recovery point to write down. Strictly inside a segment that was only synced while active: its indexes
-        were not, so if it ends or is closed at exactly that offset, a crash must still have it read again.
+        were not, or aren't there, so if it ends or is closed at exactly that offset, a crash must still have it read
+        again.
         """
         point = self.recovery_point
-        if point == self._settled:
+        if point == self._settled and not self._active.bare:
             return point
         for segment in reversed(self.segments):
             if segment.base_offset < point:
-                return point if segment.durable else point - 1
+                return point if segment.durable and not segment.bare else point - 1
         return point
 
     # -- append ----------------------------------------------------------------------------------------------------
@@ -376,9 +376,7 @@ class PartitionLog:
         if self._unmade:
             self._make()
         if old.size:
-            old.seal()
-            snapshot = encode(self.producers.snapshot())
-            place.disk.replace(place.path(base, names.SNAPSHOT), snapshot, sync=False)
+            old.save_beside(base, self.producers.snapshot())
         segment = Segment(place, base, size=0, new=True, now=now, index_limit=self._config.segment_index_bytes)
         segment.file.truncate(0)  # its name tells where the log ends, so it is there at once
         if self._config.preallocate:
@@ -638,16 +636,14 @@ class PartitionLog:
         if self.closed:
             return
         self.closed = True
-        place = self.place
         try:
             if self._unmade:
                 return
             if self.dirty:
                 try:
-                    self._active.seal()
-                    snapshot = encode(self.producers.snapshot())
-                    place.disk.replace(place.path(self.end_offset, names.SNAPSHOT), snapshot, sync=False)
-                    self._fresh_names.add()
+                    if not self._active.stays_bare:
+                        self._active.save_beside(self.end_offset, self.producers.snapshot())
+                        self._fresh_names.add()
                 finally:  # a full disk has no room for them, and what was written before counts all the same
                     if sync:
                         self.flush()

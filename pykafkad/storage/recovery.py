@@ -108,6 +108,8 @@ class _Loader:
         for segment in segments:
             if names.file_name(segment.base_offset, names.TXN_INDEX) in found:
                 segment.find_transactions()
+        if segments:
+            segments[-1].bare = not any(name in found for name in self.indexes(segments[-1]))
         epochs, trusted = self.read_epochs(found, segments)
         before = epochs.entries
         first_untrusted = 0
@@ -176,6 +178,9 @@ class _Loader:
     def segment(self, base: int, size: int | None) -> Segment:
         return Segment(self.place, base, size=size or 0, new=size is None, now=self.now, index_limit=self.index_limit)
 
+    def indexes(self, segment: Segment) -> list[str]:
+        return [names.file_name(segment.base_offset, suffix) for suffix in (names.INDEX, names.TIME_INDEX)]
+
     def remove(self, segments: Sequence[Segment]) -> None:
         for segment in segments:
             segment.close()
@@ -221,7 +226,7 @@ class _Loader:
         base = segment.base_offset
         if recovery_point <= base or names.file_name(base, names.TXN_INDEX) in found:
             return False
-        if any(names.file_name(base, suffix) not in found for suffix in (names.INDEX, names.TIME_INDEX)):
+        if any(name not in found for name in self.indexes(segment)):
             return False
         try:
             segment.check_indexes(found)
@@ -256,7 +261,7 @@ class _Loader:
 
     def doubtful(self, segment: Segment, found: Mapping[str, int], *, last: bool, thorough: bool) -> bool:
         """Whether a segment that should be whole must be read again because its indexes are not what they should be."""
-        if not segment.size:
+        if not segment.size or (segment.stays_bare and not thorough):
             return False
         for suffix in (names.INDEX, names.TIME_INDEX):
             if names.file_name(segment.base_offset, suffix) not in found:
@@ -306,7 +311,8 @@ class _Loader:
             self.unindexed.append(segment)
         if position == 0:
             segment.first_timestamp = -1
-        segment.seal()
+        if not segment.stays_bare:
+            segment.seal()
         return end, bool(reason)
 
     # -- epochs ----------------------------------------------------------------------------------------------------

@@ -17,13 +17,16 @@ from pykafkad.storage import names
 from pykafkad.storage.cold import take
 from pykafkad.storage.disk import Buffer, Disk, File
 from pykafkad.storage.health import Health
-from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, CorruptIndex, OffsetIndex, TimeIndex
+from pykafkad.storage.indexes import OFFSET_ENTRY, SAVE_AFTER, TIME_ENTRY, CorruptIndex, OffsetIndex, TimeIndex
 from pykafkad.storage.pool import Pool
+from pykafkad.storage.snapshots import encode
 from pykafkad.storage.transactions import TransactionIndex
 
 UNREAD = -2
 """A timestamp that the file knows and we have not looked up yet; -1 is none."""
 RELATIVE_MAX = 0x7FFF_FFFF
+SMALL = 32 * 1024
+"""Bytes that are read as fast as indexes and a snapshot beside them would be: so little can do without these."""
 
 _new = tuple.__new__
 
@@ -88,6 +91,7 @@ class Segment:
         "_offsets",
         "_times",
         "allocated",
+        "bare",
         "base_offset",
         "created_ms",
         "durable",
@@ -114,6 +118,8 @@ class Segment:
         self.size = size
         self.new = new
         """No index files of an earlier life can be there."""
+        self.bare = new
+        """It has no index files; recovery tells those of an earlier life."""
         self.created_ms = now
         self.durable = False
         """Closed, and everything about it is synced."""
@@ -316,8 +322,23 @@ class Segment:
             index.save()
             if not len(index):
                 disk.open(index.path, create=True)
+        self.bare = False
         if self.size:  # an empty one may not have a file yet
             self.new = False
+
+    @property
+    def stays_bare(self) -> bool:
+        """Whether a stop may leave it without index files, and the log without a snapshot of the producers at its end:
+        ten thousand logs with a record each would have thirty thousand files made for them.
+        """
+        if not self.bare or self.size > SMALL or self.allocated or self.transactions is not None:
+            return False
+        return self._offsets is None or len(self._offsets) < SAVE_AFTER  # or the index has begun a file
+
+    def save_beside(self, following: int, producers: Sequence[tuple[int, ...]]) -> None:
+        """No more appends for now: write its indexes, and the snapshot of the producers at its end."""
+        self.seal()
+        self.place.disk.replace(self.place.path(following, names.SNAPSHOT), encode(producers), sync=False)
 
     def let_all_go(self, *, keep_unsaved: bool) -> None:
         """Close, because the files go on under other names; ``keep_unsaved``: index entries that are only in memory

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from pykafkad.errors import StorageFailed
 from pykafkad.storage import names
 from pykafkad.storage.log import MARKING
-from pykafkad.storage.snapshots import encode
 
 if TYPE_CHECKING:
     from pykafkad.storage.log import PartitionLog
@@ -35,10 +34,9 @@ def prepare(log: PartitionLog) -> bool:
     """
     if not log.dirty or log.closed or log._unmade or log._active.allocated:
         return False
-    place, end = log.place, log.end_offset
+    end = log.end_offset
     try:
-        log._active.seal()
-        place.disk.replace(place.path(end, names.SNAPSHOT), encode(log.producers.snapshot()), sync=False)
+        log._active.save_beside(end, log.producers.snapshot())
     except OSError as error:
         raise log._failed("settle", error) from error
     log._fresh_names.add()

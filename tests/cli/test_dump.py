@@ -10,7 +10,7 @@ from pykafkad.cli.dump import dump
 from pykafkad.cli.main import main
 from pykafkad.state.sequences import Producers
 from pykafkad.storage.disk import RealDisk
-from tests.storage.helpers import append, batch, open_dir, open_log
+from tests.storage.helpers import append, batch, open_dir, open_log, settle
 
 
 def printed(*paths: Path, **options: object) -> tuple[list[str], int]:
@@ -27,6 +27,7 @@ def made(path: Path, topic: str = "t", **config: int) -> Path:
         options = {"producer_id": 7, "producer_epoch": 1, "base_sequence": 2 * number} if number % 2 else {}
         for header in append(log, batch(2, timestamp=1_700_000_000_000 + number, codec=number % 5, **options), epoch=3):
             producers.replay(header)
+    settle(log)
     directory.close(True)
     return path / f"{topic}-0"
 

@@ -8,6 +8,7 @@ from typing import Any
 from kafkawire.batches import BatchHeader, headers, stamp
 from kafkawire.records import build
 from pykafkad.config import TopicConfig
+from pykafkad.storage import settling
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.disk import Disk
 from pykafkad.storage.log import PartitionLog
@@ -31,6 +32,12 @@ def append(log: PartitionLog, *batches: bytes, epoch: int = 0, now: int = 1_000)
     stamped = headers(data)
     log.append([data], stamped, now)
     return stamped
+
+
+def settle(log: PartitionLog) -> None:
+    """Have indexes and a snapshot written, which a small log that is closed does without."""
+    assert settling.prepare(log)
+    settling.settle(log)
 
 
 def open_dir(disk: Disk, path: str = "/data", **options: Any) -> LogDir:

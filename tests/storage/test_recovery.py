@@ -14,8 +14,9 @@ from pykafkad.state.sequences import Producers
 from pykafkad.storage import names, settling
 from pykafkad.storage.directory import SYNC_TOGETHER
 from pykafkad.storage.log import PartitionLog
+from pykafkad.storage.segment import SMALL
 from tests.kit.disk import MemoryDisk, MemoryFile
-from tests.storage.helpers import append, batch, open_dir, open_log, read_all
+from tests.storage.helpers import append, batch, open_dir, open_log, read_all, settle
 
 KEY = TopicPartition("t", 0)
 LOG = f"/data/t-0/{0:020d}.log"
@@ -180,6 +181,57 @@ def test_a_segment_synced_while_active_and_closed_there_is_read_again() -> None:
     assert log.trusted_below == log.recovery_point == 11  # closed and synced with its indexes
 
 
+def test_a_small_log_that_is_closed_leaves_nothing_but_its_records() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    producers = Producers()
+    log = open_log(directory, producers=producers)
+    for number in range(10):
+        options = {"producer_id": 7, "producer_epoch": 0, "base_sequence": number}
+        for header in append(log, batch(1, size=1_000, timestamp=2_000 - number, **options)):
+            producers.replay(header)
+    directory.close(True)
+    names_left = {f"{0:020d}.log", names.LEADER_EPOCHS, names.PARTITION_METADATA}
+    assert set(disk.list("/data/t-0")) == names_left
+
+    for _ in range(2):
+        directory, restored = open_dir(disk), Producers()
+        log = open_log(directory, producers=restored)
+        assert (len(read_all(log)), log.end_offset, directory.notes, log.dirty) == (10, 10, [], False)
+        assert restored.snapshot() == producers.snapshot()
+        assert log.offset_for_timestamp(1_995, 10) == log.max_timestamp() == (2_000, 0, 0)
+        check_indexes(log)
+        directory.close(True)
+        assert set(disk.list("/data/t-0")) == names_left
+
+    log = open_log(open_dir(disk), producers=producers)
+    for _ in range(30):
+        append(log, batch(1, size=1_000))
+    assert log.size > SMALL
+    log.close()
+    beside = {f"{0:020d}{suffix}" for suffix in (names.INDEX, names.TIME_INDEX)} | {f"{40:020d}{names.SNAPSHOT}"}
+    assert set(disk.list("/data/t-0")) == names_left | beside
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_a_small_log_that_goes_on_in_a_new_segment_has_indexes_that_a_power_cut_may_take(together: bool) -> None:
+    """Nothing on disk may vouch for the indexes: they are made when the segment is closed, long after it was synced."""
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    for partition in range(SYNC_TOGETHER if together else 1):
+        append(open_log(directory, partition=partition), batch(3, timestamp=5_000))
+    directory.close(True)
+    log = open_log(open_dir(disk))
+    log.roll(0)
+    append(log, batch(1, timestamp=1_000))
+    disk.kill()
+    disk.open(f"/data/t-0/{0:020d}{names.TIME_INDEX}").truncate(0)
+    log = open_log(open_dir(disk))
+    assert log.end_offset == 4
+    assert log.max_timestamp() == (5_000, 0, 0)
+    check_indexes(log)
+
+
 def test_a_torn_tail_is_cut_and_told() -> None:
     disk = MemoryDisk()
     log = open_log(open_dir(disk))
@@ -244,6 +296,7 @@ def test_indexes_are_rebuilt(suffix: str, clean: bool, damage: str) -> None:
         append(log, batch(3, timestamp=1_000 + number))
     expected = [(segment.offsets.entries(), segment.largest_timestamp) for segment in log.segments[:-1]]
     if clean:
+        settle(log)
         directory.close(True)
     else:
         log.flush()
@@ -300,6 +353,7 @@ def test_a_bad_snapshot_falls_back_to_an_older_one_and_to_the_log() -> None:
     life = Life(0)
     for _ in range(30):
         life.write(2, 100)
+    settle(life.log)
     life.directory.close(True)
     expected = life.producers.snapshot()
     snapshots = sorted(name for name in life.disk.list("/data/t-0") if name.endswith(names.SNAPSHOT))
@@ -322,7 +376,7 @@ def test_interrupted_deletions_and_cleanings_are_finished() -> None:
         disk.open(f"/data/t-0/{name}", create=True)
     log = open_log(open_dir(disk))
     left = {name for name in disk.list("/data/t-0") if not name.startswith(f"{0:020d}")}
-    assert left == {names.LEADER_EPOCHS, names.PARTITION_METADATA, f"{3:020d}.snapshot"}
+    assert left == {names.LEADER_EPOCHS, names.PARTITION_METADATA}
 
 
 def test_a_compacted_segment_that_was_swapped_halfway_is_completed() -> None:

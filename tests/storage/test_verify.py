@@ -16,7 +16,7 @@ from pykafkad.storage.directory import LogDir
 from pykafkad.storage.disk import RealDisk
 from pykafkad.storage.verify import Finding, Verifier
 from tests.kit.disk import MemoryDisk
-from tests.storage.helpers import append, batch, open_dir, open_log
+from tests.storage.helpers import append, batch, open_dir, open_log, settle
 
 LOG = "/data/t-0/00000000000000000000.log"
 
@@ -29,7 +29,7 @@ def written(disk: MemoryDisk) -> LogDir:
         options = {"producer_id": 7, "producer_epoch": 0, "base_sequence": 3 * number}
         (header,) = append(log, batch(3, size=30, timestamp=1_000 + number, **options), epoch=number // 10)
         log.producers.replay(header, None)
-    log.flush()
+    settle(log)
     directory.checkpoint([log], {TopicPartition("t", 0): 60})
     directory.close(True)
     return directory
