@@ -170,7 +170,7 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fet
     by_id = version >= 13
     wanted = _wanted(request.topics, by_id)
     if wanted and not 0 <= request.isolation_level <= _COMMITTED:
-        return _refused_whole(call, request, wanted)
+        return _refused_whole(call, request, wanted, _NO_ISOLATION)
     resolved = call.node.fetch_sessions.resolve(
         request.session_id,
         request.session_epoch if version >= 7 else -1,
@@ -181,6 +181,8 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fet
         now=call.now,
     )
     if isinstance(resolved, Refused):
+        if resolved.code == ErrorCode.UNKNOWN_SERVER_ERROR:
+            return _refused_whole(call, request, wanted, resolved)
         return fetch.Response(error_code=int(resolved.code))
     job = _Fetch(call, request, resolved, replica, denied)
     job.read()
@@ -192,13 +194,16 @@ def handle(call: Call, request: fetch.Request) -> fetch.Response | Awaitable[fet
     return job.poll(wait_ms)
 
 
-def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted]) -> fetch.Response:
-    """Kafka stumbles over an isolation level that doesn't exist, and says so of everything it has a name for."""
+def _refused_whole(call: Call, request: fetch.Request, wanted: dict[Key, Wanted], why: Refused) -> fetch.Response:
+    """Kafka stumbles over an isolation level that doesn't exist and over session ids at the end of the numbers, and
+    says so of everything it has a name for.
+    """
     job = _Fetch(call, request, Resolved(wanted.values(), None, False), -1, False)
     for one in wanted.values():
-        job.refuse(one, "", _NO_ISOLATION, known=False)
+        job.refuse(one, "", why, known=False)
     response = job.respond() if call.version < 13 else fetch.Response()
-    response.error_code = int(_NO_ISOLATION.code)
+    response.error_code = int(why.code)
+    response.session_id = request.session_id
     return response
 
 
@@ -298,10 +303,13 @@ class _Fetch:
         replica, committed, replies = self.replica, self.committed and self.replica < 0, self.data
         room, first, files = self.max_bytes, True, _FILES_PER_ANSWER
         for wanted in self.wanted:
-            topic = names.get(wanted.topic_id) if by_id else wanted.topic
-            if topic is None:
-                self.refuse(wanted, "", _NO_TOPIC_ID, known=False)
-                continue
+            topic = wanted.topic
+            if by_id and not topic:
+                topic = names.get(wanted.topic_id, "")
+                if not topic:
+                    self.refuse(wanted, "", _NO_TOPIC_ID, known=False)
+                    continue
+                wanted.topic = topic  # a session keeps it: the topic it began with, whatever takes the name
             if self.denied or not call.authorise(_READ, _TOPIC, topic):
                 self.refuse(wanted, topic, _NOT_ALLOWED, known=False)
                 continue
@@ -318,10 +326,10 @@ class _Fetch:
                 until = partition.last_stable_offset if committed else partition.high_watermark
             epoch, last_epoch = wanted.current_leader_epoch, wanted.last_fetched_epoch
             refused = diverging = None
-            if epoch >= 0 and epoch != partition.leader_epoch:  # any negative one: the reader doesn't know
-                refused = partition.check_epoch(epoch)
-            elif by_id and partition.topic_id != wanted.topic_id:
+            if by_id and partition.topic_id != wanted.topic_id:
                 refused = _OTHER_TOPIC_ID
+            elif epoch >= 0 and epoch != partition.leader_epoch:  # any negative one: the reader doesn't know
+                refused = partition.check_epoch(epoch)
             elif replica >= 0:
                 refused = partition.replica_asks(replica, epoch, offset, wanted.replica_log_start, call.now)
             if refused is None and last_epoch >= 0 and last_epoch != partition.log.epochs.latest:
@@ -337,8 +345,9 @@ class _Fetch:
                 try:
                     limit = room if room < budget else budget
                     found = partition.read(offset, limit, until, first, wait) if files else None
-                    piece = None if isinstance(found, Refused) else found
-                    left_out = partition.aborted(offset, piece, wait) if committed and piece is not None else ()
+                    left_out: Any = ()
+                    if committed and offset < until and not isinstance(found, Refused) and (found is not None or limit <= 0):
+                        left_out = partition.aborted(offset, found, wait)
                 except Cold as cold:
                     self.cold.append(cold)
                     continue
@@ -346,12 +355,12 @@ class _Fetch:
                     refused = found
                 elif isinstance(left_out, Refused):
                     refused = left_out
-                elif found is not None:
+                else:
                     records = found
                     if left_out:
                         aborted = [Aborted(producer_id=one[0], first_offset=one[1]) for one in left_out]
-                elif room > 0 and offset < until:
-                    aborted = None  # the first batch is too large: as Kafka does, nothing is said about it
+                    elif found is None and limit > 0 and offset < until:
+                        aborted = None  # the first batch is too large: as Kafka does, nothing is said about it
             if refused is not None:
                 cells.failed_fetches.value += 1
                 self.refuse(wanted, topic, refused, known=True)

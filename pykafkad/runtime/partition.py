@@ -647,8 +647,10 @@ class Partition:
                 return min(until, damage.first_offset)
         return until
 
-    def aborted(self, offset: int, piece: FileSlice, wait: bool) -> Sequence[Aborted] | Refused:
-        """The transactions whose records read_committed must leave out of what was read from ``offset`` on."""
+    def aborted(self, offset: int, piece: FileSlice | None, wait: bool) -> Sequence[Aborted] | Refused:
+        """The transactions whose records read_committed must leave out of what was read from ``offset`` on, if only
+        nothing for want of room.
+        """
         try:
             return self.log.aborted(offset, piece, wait=wait)
         except StorageFailed as failure:

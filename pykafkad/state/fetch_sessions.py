@@ -23,6 +23,9 @@ NO_SESSION = 0
 EPOCH_MAX = 2147483647
 EVICTION_MS = 120_000
 
+_SHARD = EPOCH_MAX // 8
+"""Kafka looks for a session by its id in eight parts of its cache, and stumbles over ids that would be in no part."""
+
 Key = tuple[str | bytes, int]  # topic name or topic id, and the partition
 
 
@@ -145,6 +148,8 @@ class FetchSessions:
         privileged: bool,
         now: int,
     ) -> Resolved | Refused:
+        if not -_SHARD < session_id < 8 * _SHARD:
+            return Refused(ErrorCode.UNKNOWN_SERVER_ERROR, f"no fetch session can be {session_id}")
         if epoch in (FINAL_EPOCH, INITIAL_EPOCH):
             if session_id != NO_SESSION:
                 self._sessions.pop(session_id, None)
@@ -194,7 +199,7 @@ class FetchSessions:
         if len(self._sessions) >= self._slots and not self._make_room(len(wanted), privileged, now):
             return None
         session_id = self._draw()
-        while session_id <= NO_SESSION or session_id in self._sessions:
+        while not NO_SESSION < session_id < 8 * _SHARD or session_id in self._sessions:
             session_id = self._draw()
         session = self._sessions[session_id] = Session(session_id, wanted, uses_ids, privileged, now)
         return session

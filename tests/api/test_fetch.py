@@ -224,6 +224,18 @@ def test_a_long_poll_of_read_committed_counts_stable_bytes() -> None:
 # -- errors -----------------------------------------------------------------------------------------------------------
 
 
+def test_what_was_aborted_is_told_even_where_no_room_is_left_for_records() -> None:
+    async def main() -> None:
+        broker = filled(t=1, u=1)
+        broker.write_in_transaction("u", b"x", producer=(1, 0, 0))
+        broker.end("u", 1, 0, commit=False)
+        first, second = flat(await fetched(broker, ("t", 0, 0), ("u", 0, 0), isolation_level=1, max_bytes=1))
+        assert values(first) == [b"a", b"b"] and second.records == b""
+        assert (aborted(first), aborted(second)) == ([], [(1, 3)])
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("asked", "expected"),
     [
@@ -255,6 +267,42 @@ def test_unknown_topic_ids() -> None:
         assert [data.error_code for data in flat(answer)] == [0, ErrorCode.UNKNOWN_TOPIC_ID], (
             "strangers come last, as in Kafka"
         )
+
+    run(main())
+
+
+def test_a_session_reads_the_topic_it_began_with() -> None:
+    """As in Kafka, whose sessions keep the name: it is gone, or another topic has it."""
+
+    async def main() -> None:
+        broker = filled(t=1, u=1)
+        born = await fetched(broker, ("t", 0, 3), ("u", 0, 3), version=13, session_epoch=0)
+
+        async def next_code(epoch: int) -> list[int]:
+            answer = await fetched(broker, version=13, session_id=born.session_id, session_epoch=epoch)
+            return [data.error_code for data in flat(answer)]
+
+        assert await next_code(1) == []
+        broker.drop("t")
+        assert await next_code(2) == [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]
+        broker.add("t", generation=1)
+        assert await next_code(3) == [ErrorCode.INCONSISTENT_TOPIC_ID]
+
+    run(main())
+
+
+@pytest.mark.parametrize("session_id", [2147483640, 2147483647, -268435455, -2147483648])
+@pytest.mark.parametrize("epoch", [-1, 0, 5])
+def test_ids_that_no_session_can_have(session_id: int, epoch: int) -> None:
+    """Kafka stumbles over them, and says so in the shape of each version."""
+
+    async def main() -> None:
+        for version, parts in ((7, 1), (12, 1), (13, 0)):
+            answer = await fetched(
+                filled(t=1), ("t", 0, 0), version=version, session_id=session_id, session_epoch=epoch
+            )
+            assert (answer.error_code, answer.session_id) == (ErrorCode.UNKNOWN_SERVER_ERROR, session_id)
+            assert [data.error_code for data in flat(answer)] == [ErrorCode.UNKNOWN_SERVER_ERROR] * parts
 
     run(main())
 
