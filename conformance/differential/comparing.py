@@ -189,8 +189,6 @@ def _same_records(a: bytes, b: bytes, symbols: Symbols) -> bool:
     """
     if a == b:
         return True
-    if len(a) != len(b):
-        return False
     try:
         left, right = _whole(a), _whole(b)
         if len(left) != len(right):
@@ -225,7 +223,9 @@ def _same_piece(a: bytes, b: bytes) -> bool:
 
 
 def _same_batch(a: bytes, x: batches.BatchHeader, b: bytes, y: batches.BatchHeader, symbols: Symbols) -> bool:
-    free = {"position": 0, "length": 0, "crc": 0}
+    free = {"position": 0, "crc": 0}
+    if x.codec and y.codec:
+        free["length"] = 0
     if symbols.same("producer id", x.producer_id, y.producer_id):
         free["producer_id"] = 0
     timed = (x.log_append_time and y.log_append_time) or (x.is_control and y.is_control)

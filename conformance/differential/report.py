@@ -15,7 +15,8 @@ from conformance.differential.wire import BY_NAME
 
 RESULTS = pathlib.Path(__file__).parent.parent / "results"
 PAGE = pathlib.Path(__file__).parent.parent / "DIFFERENCES.md"
-KINDS = ("requests", "equal", "meant", "different")
+KINDS = ("requests", "equal", "unserved", "meant", "different")
+"""What becomes of an answer; ``unserved`` differs only by naming APIs and features that our broker doesn't serve."""
 
 
 def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str, Any]:
@@ -59,17 +60,24 @@ def progress(done: int, of: int, tally: Tally) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def shares(total: dict[str, Any]) -> tuple[float, float]:
+    """Per cent that are equal: over what both serve, and with every answer that differs at all counted as different."""
+    asked = max(total["requests"], 1)
+    return 100 * (total["equal"] + total["unserved"]) / asked, 100 * total["equal"] / asked
+
+
 def summary(result: dict[str, Any], at_most: int) -> None:
     print(f"{result['a']} against {result['b']}\n")
-    print(f"{'':32}{'requests':>10}{'equal':>10}{'meant':>10}{'different':>11}")
+    print(f"{'':32}" + "".join(f"{kind:>11}" for kind in KINDS))
     for api, counts in [*result["apis"].items(), ("all", result["total"])]:
-        print(
-            f"{api:32}{counts['requests']:>10,}{counts['equal']:>10,}{counts['meant']:>10,}{counts['different']:>11,}"
-        )
+        print(f"{api:32}" + "".join(f"{counts[kind]:>11,}" for kind in KINDS))
     total = result["total"]
     if total["requests"]:
-        share = 100 * total["equal"] / total["requests"]
-        print(f"\n{share:.2f} % equal; {total['texts']:,} answers have an error message that reads otherwise")
+        served, all_in_all = shares(total)
+        print(
+            f"\n{served:.2f} % equal over the APIs and features served, {all_in_all:.2f} % with those that aren't; "
+            f"{total['texts']:,} answers have an error message that reads otherwise"
+        )
     for entry in result["meant"]:
         print(f"  meant {entry['count']:>6} × {entry['rule']}")
     _kinds(result["different"], at_most)
@@ -98,8 +106,12 @@ def page() -> str:
 
 Written from `conformance/differential/meant.py` by `python -m conformance.differential --page`; the rules there
 recognise each of these when the same frames are sent to both brokers and the decoded answers are compared field by
-field. Texts of error messages differ everywhere and mean the same; clients decide by code. How often each was met is
-in `conformance/results/differential.json`.
+field. Texts of error messages differ everywhere and mean the same; clients decide by code. How often each was met, and
+each single answer that met it, is in `conformance/results/differential.json`.
+
+Answers of ApiVersions are compared in what they say of the APIs and features that pykafkad serves. Those that agree
+there and differ only by what isn't built are counted apart, as `unserved`, and both shares are told: with them, which
+is the share over all APIs served, and without them.
 
 | Request | Apache Kafka | pykafkad | Why |
 |---|---|---|---|

@@ -50,7 +50,7 @@ class Tally:
         if not verdict.differences:
             counts["equal"] += 1
         elif verdict.excuses:
-            counts["meant"] += 1
+            counts["unserved" if all(rule.unserved for rule in verdict.excuses) else "meant"] += 1
             self.meant.update(set(verdict.excuses))
             self.excused += zip(verdict.excuses, _entries(script, verdict), strict=True)
         else:

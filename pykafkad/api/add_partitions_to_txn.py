@@ -45,7 +45,7 @@ def handle(call: Call, request: Request) -> Answer:
     if call.version >= BATCHED:
         if not may_on_cluster(call, Operation.CLUSTER_ACTION):
             return Response(error_code=ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
-        parts = [_add(call, one, _result_of(one)) for one in request.transactions]
+        parts = [_add(call, one, _result_of(one)) for one in _as_kafka_reads(request.transactions)]
         return together(parts, lambda results: Response(results_by_transaction=results))
     only = Transaction(
         transactional_id=request.v3_and_below_transactional_id,
@@ -54,6 +54,23 @@ def handle(call: Call, request: Request) -> Answer:
         topics=request.v3_and_below_topics,
     )
     return _add(call, only, lambda topics: Response(results_by_topic_v3_and_below=topics))
+
+
+def _as_kafka_reads(transactions: Sequence[Transaction]) -> list[Transaction]:
+    """Of a transactional id that comes more than once the last one's partitions count, for all of them."""
+    if len(transactions) == 1:
+        return list(transactions)
+    topics = {one.transactional_id: one.topics for one in transactions}
+    return [
+        Transaction(
+            transactional_id=one.transactional_id,
+            producer_id=one.producer_id,
+            producer_epoch=one.producer_epoch,
+            verify_only=one.verify_only,
+            topics=topics[one.transactional_id],
+        )
+        for one in transactions
+    ]
 
 
 def _result_of(asked: Transaction) -> Callable[[list[TopicResult]], Result]:

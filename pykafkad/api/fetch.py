@@ -346,8 +346,8 @@ class _Fetch:
                     limit = room if room < budget else budget
                     found = partition.read(offset, limit, until, first, wait) if files else None
                     left_out: Any = ()
-                    if committed and offset < until and not isinstance(found, Refused) and (found is not None or limit <= 0):
-                        left_out = partition.aborted(offset, found, wait)
+                    if committed and offset < until and (found is not None or limit <= 0):
+                        left_out = () if isinstance(found, Refused) else partition.aborted(offset, found, wait)
                 except Cold as cold:
                     self.cold.append(cold)
                     continue

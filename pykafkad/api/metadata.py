@@ -90,16 +90,17 @@ def handle(call: Call, request: metadata.Request) -> metadata.Response | Corouti
     if asked is None or (call.version == 0 and not asked):
         return _response(call, request, view, _all_topics(call, request, view))
     if call.version < 12 and any(topic.name is None or topic.topic_id != ZERO_UUID for topic in asked):
-        return _invalid(asked)
+        return _refused(asked, _INVALID)  # ids were there before they meant anything: versions 10 and 11
     if any(topic.topic_id != ZERO_UUID for topic in asked):
         ids = [topic.topic_id for topic in asked if topic.topic_id != ZERO_UUID]  # those named besides are not heard
         return _response(call, request, view, [_by_id(call, request, view, topic_id) for topic_id in ids])
+    names = [topic.name for topic in asked if topic.name is not None]
+    if len(names) < len(asked):  # Kafka stumbles over what has neither name nor id
+        return _refused(asked, int(ErrorCode.UNKNOWN_SERVER_ERROR))
     missing: list[str] = []
     topics = []
-    for name in dict.fromkeys(topic.name for topic in asked):
-        if name is None:
-            topics.append(metadata.ResponseTopic(error_code=_INVALID, name=None))
-        elif not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, name):
+    for name in dict.fromkeys(names):
+        if not call.authorise(Operation.DESCRIBE, ResourceType.TOPIC, name):
             topics.append(metadata.ResponseTopic(error_code=_NOT_AUTHORISED, name=name))
         elif (found := view.image.topics.get(name)) is None:
             missing.append(name)
@@ -115,10 +116,10 @@ def handle(call: Call, request: metadata.Request) -> metadata.Response | Corouti
     return response
 
 
-def _invalid(asked: Iterable[metadata.RequestTopic]) -> metadata.Response:
-    """Ids were there before they meant anything: versions 10 and 11."""
-    topics = [metadata.ResponseTopic(error_code=_INVALID, name=one.name or "", topic_id=one.topic_id) for one in asked]
-    return metadata.Response(topics=topics)
+def _refused(asked: Iterable[metadata.RequestTopic], code: int) -> metadata.Response:
+    """The request as a whole: nothing is said of brokers."""
+    topics = [metadata.ResponseTopic(error_code=code, name=one.name or "", topic_id=one.topic_id) for one in asked]
+    return metadata.Response(topics=topics, error_code=code)
 
 
 def _missing(call: Call, request: metadata.Request, name: str) -> metadata.ResponseTopic:

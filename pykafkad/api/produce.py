@@ -26,7 +26,7 @@ from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
 from pykafkad.runtime.partition import PLAIN, TRANSACTIONAL
 from pykafkad.runtime.vouching import Producer, Unverified, Vouched, vouch
-from pykafkad.state.acceptance import Unreadable
+from pykafkad.state.acceptance import Unreadable, begins_transactional
 
 if TYPE_CHECKING:
     from pykafkad.runtime.partition import Appended, Partition
@@ -168,7 +168,7 @@ def _append(
         if by_id:
             name = node.image.topic_names.get(topic.topic_id, "")
         refused = refuse_all or (None if call.authorise(_WRITE, _TOPIC, name) else _NOT_ALLOWED)
-        if by_id and not name:
+        if by_id and not name and refuse_all is not _NO_TRANSACTION:
             refused = _NO_TOPIC_ID
         answers = []
         data = topic.partition_data
@@ -238,11 +238,15 @@ def _once(topics: list[produce.TopicProduceData], by_id: bool) -> list[produce.T
 
 
 def _refused_whole(call: Call, request: produce.Request) -> Refused | None:
-    """What refuses every partition of a request."""
+    """What refuses every partition of a request, transactional batches without a right to them before anything else."""
+    transactional_id = request.transactional_id
+    if transactional_id is None or not _may_transact(call, transactional_id):
+        for topic in request.topic_data:
+            for asked in topic.partition_data:
+                if asked.records is not None and begins_transactional(asked.records):  # type: ignore[arg-type]
+                    return _NO_TRANSACTION
     if not -1 <= request.acks <= 1:
         return _BAD_ACKS
-    if request.transactional_id is not None and not _may_transact(call, request.transactional_id):
-        return _NO_TRANSACTION
     return None
 
 

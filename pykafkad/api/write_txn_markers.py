@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kafkawire.api.write_txn_markers import (
     Request,
     Response,
+    WritableTxnMarker,
     WritableTxnMarkerPartitionResult,
     WritableTxnMarkerResult,
     WritableTxnMarkerTopicResult,
@@ -21,6 +22,8 @@ from kafkawire.api.write_txn_markers import (
 from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Operation, ResourceType
+from pykafkad.errors import Refused
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC
 from pykafkad.runtime.markers import Marker, write_marker
 
 if TYPE_CHECKING:
@@ -62,6 +65,10 @@ def handle(call: Call, request: Request) -> Response | asyncio.Future[Response]:
         return done
 
     for asked in request.markers:
+        if _impossible(call, asked):
+            future.set_result(_stumbled(request))
+            return future
+        unspecified = asked.transaction_version == -1
         marker = Marker(
             asked.producer_id,
             asked.producer_epoch,
@@ -72,9 +79,36 @@ def handle(call: Call, request: Request) -> Response | asyncio.Future[Response]:
         codes = results.setdefault(asked.producer_id, {})
         for topic in asked.topics:
             for index in topic.partition_indexes:
-                write_marker(call.node, topic.name, index, marker, call.now, settled(codes, (topic.name, index)))
+                done = settled(codes, (topic.name, index))
+                if unspecified and not isinstance(call.node.partitions.get(topic.name, index), Refused):
+                    done(ErrorCode.UNKNOWN_SERVER_ERROR)  # Kafka's log wants to be told which version it was
+                else:
+                    write_marker(call.node, topic.name, index, marker, call.now, done)
     settle()
     return future
+
+
+def _impossible(call: Call, asked: WritableTxnMarker) -> bool:
+    """Whether Kafka would stumble over making this marker: nobody's, for a log that is here. Those before it in the
+    request are written, which the answer doesn't tell.
+    """
+    if asked.producer_id >= 0 and asked.producer_epoch >= 0:
+        return False
+    return any(
+        topic.name != OFFSETS_TOPIC and not isinstance(call.node.partitions.get(topic.name, index), Refused)
+        for topic in asked.topics
+        for index in topic.partition_indexes
+    )
+
+
+def _stumbled(request: Request) -> Response:
+    stumbled = ErrorCode.UNKNOWN_SERVER_ERROR
+    return _response(
+        {
+            asked.producer_id: {(topic.name, i): stumbled for topic in asked.topics for i in topic.partition_indexes}
+            for asked in request.markers
+        }
+    )
 
 
 def _response(results: dict[int, dict[Where, ErrorCode]]) -> Response:

@@ -99,7 +99,9 @@ def altered(
         if one.value is not None and len(one.value) > MAX_VALUE_LENGTH:
             return Refused(ErrorCode.INVALID_CONFIG, f"The value of {one.key} is too long: {len(one.value)} characters")
         if one.op not in (0, 1, 2, 3):
-            return Refused(ErrorCode.INVALID_REQUEST, f"Unknown operation {one.op} on {one.key}")
+            # Of brokers' settings a broker of Kafka's says so; over the others its controller stumbles.
+            code = ErrorCode.INVALID_REQUEST if resource_type == BROKER else ErrorCode.UNKNOWN_SERVER_ERROR
+            return Refused(code, f"Unknown operation {one.op} on {one.key}")
     if (refused := _refuse_resource(image, config, resource_type, name)) is not None:
         return refused
     result = {} if replace else dict(image.config(resource_type, name))

@@ -263,14 +263,14 @@ class Partition:
         if size < HEADER_SIZE or not self._plain:
             return None
         fields = unpack(records, 0)
-        base, length, _, magic, crc, attributes, delta, _, newest, producer_id, _, sequence, count = fields
+        base, length, _, magic, crc, attributes, delta, oldest, newest, producer_id, _, sequence, count = fields
         if (
             length + PREFIX_SIZE == size <= self._size_max
             and base == 0
             and magic == 2
             and 0 <= attributes ^ kind <= (_ZSTD if zstd else _LZ4)  # no other bit than the codec's
             and count == delta + 1 > 0
-            and newest - now <= self.limits.after_ms
+            and 0 <= oldest <= newest <= now + self.limits.after_ms
             and (producer_id < 0 or sequence >= 0)
             and (acks != -1 or self._enough)
             and self.leads

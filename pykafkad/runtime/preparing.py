@@ -46,18 +46,20 @@ def prepare(
     if refused is not None:
         cells.wrong_sequence.value += 1
         return refused
-    untimely = acceptance.judge_times(header, limits, now)
+    doubtful = acceptance.doubtful_times(header, limits, now)
     batch: Buffer = records[: header.length]
     claims = header.attributes & LOG_APPEND_TIME
-    if untimely is not None or claims or not limits.plain:
+    if doubtful or claims or not limits.plain:
         from pykafkad.runtime import rewriting  # only topics that ask for it load the codecs
 
-        if untimely is not None or rewriting.needs_look(limits):
-            name = f"{partition.topic}-{partition.index}"
-            refused = rewriting.look_into(batch, header, limits, now, name) or untimely
-            if refused is not None:
-                cells.wrong_key.value += refused.code == ErrorCode.INVALID_RECORD
-                return refused
+        if doubtful or rewriting.needs_look(limits):
+            newest = rewriting.look_into(batch, header, limits, now, f"{partition.topic}-{partition.index}")
+            if isinstance(newest, Refused):
+                cells.wrong_key.value += newest.code == ErrorCode.INVALID_RECORD
+                return newest
+            if newest != header.max_timestamp:
+                batch = rewriting.restamp(batch, newest)
+                header = header_at(batch, 0)
         if limits.append_time or claims or (limits.codec is not None and limits.codec != header.codec):
             rewritten = rewriting.rewrite(batch, header, limits, now)
             if isinstance(rewritten, Refused):

@@ -3,8 +3,9 @@
 - LogAppendTime: the broker's time goes into the header, and the CRC is made anew. No record is touched.
 - ``compression.type`` other than ``producer``: the block of records is unpacked and packed again as one piece.
 - A compacted topic: every record needs a key. A topic with ``message.timestamp.before.max.ms``: every timestamp is
-  looked at, since a header tells only the newest. These two are the only loops over records on the way to the disk, and
-  only topics configured so pay for them. A refusal names the records that caused it, as Kafka's does.
+  looked at, since a header tells only the newest. A header whose times contradict each other or the limits is held
+  against the records, which count. These are the only loops over records on the way to the disk, and only topics
+  configured so and batches of such headers pay for them. A refusal names the records that caused it, as Kafka's does.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
 
+from kafkawire.batches import seal
 from kafkawire.checksum import crc32c
 from kafkawire.compression import compress, decompress
 from kafkawire.errors import ErrorCode, WireError
@@ -41,13 +43,17 @@ class RefusedRecords(Refused):
     errors: tuple[tuple[int, str], ...] = ()
 
 
-def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, partition: str) -> Refused | None:
-    """Look at the records where the topic's settings demand it, or to say which ones have a wrong timestamp."""
+def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, partition: str) -> int | Refused:
+    """Look at the records where the topic's settings demand it, or to say which ones have a wrong timestamp; the newest
+    timestamp of them all.
+    """
+    newest = NO_TIMESTAMP
     keyless: list[tuple[int, str]] = []
     late: list[tuple[int, str]] = []
     claims_append_time = bool(header.attributes & LOG_APPEND_TIME)
     try:
         for index, record in enumerate(iterate(records, UNPACKED_MAX)):
+            newest = max(newest, record.timestamp)
             if limits.keyed and record.key is None:
                 keyless.append(
                     (index, f"Compacted topic cannot accept message without key in topic partition {partition}")
@@ -80,7 +86,15 @@ def look_into(records: Buffer, header: BatchHeader, limits: Limits, now: int, pa
             f"first three errors at most: [{shown}]",
             errors,
         )
-    return None
+    return newest
+
+
+def restamp(records: Buffer, newest: int) -> bytearray:
+    """The batch with the time of its newest record in the header, which said something else."""
+    batch = bytearray(records)
+    _INT64.pack_into(batch, 35, newest)
+    seal(batch, 0, len(batch))
+    return batch
 
 
 def needs_look(limits: Limits) -> bool:

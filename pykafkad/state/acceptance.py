@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from kafkawire.batches import MAGIC, PREFIX_SIZE, header_at
+from kafkawire.batches import HEADER_SIZE, MAGIC, PREFIX_SIZE, header_at
 from kafkawire.errors import ErrorCode, WireError
 from pykafkad.errors import Refused
 
@@ -28,6 +28,7 @@ CONTROL = 0x20
 CODECS = {"uncompressed": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 ZSTD = 4
 _UP_TO_MAGIC = 17
+_ATTRIBUTES = 22  # their lower byte
 _LEAST = 14  # what follows the length in the smallest batch of any magic
 _LENGTH = Struct(">i").unpack_from
 _MAGIC = Struct(">b").unpack_from
@@ -113,6 +114,14 @@ def entry(records: Buffer, *, zstd: bool) -> BatchHeader | Unreadable:
     return header
 
 
+def begins_transactional(records: Buffer) -> bool:
+    """Whether the first batch says that it belongs to a transaction; what can't be a batch says nothing."""
+    if len(records) < HEADER_SIZE or not records[_ATTRIBUTES] & TRANSACTIONAL or records[_UP_TO_MAGIC - 1] != MAGIC:
+        return False
+    (length,) = _LENGTH(records, 8)
+    return bool(_LEAST <= length <= len(records) - PREFIX_SIZE)
+
+
 def judge_size(header: BatchHeader, limits: Limits) -> Refused | None:
     """Before the checksum: where the batch begins, and whether it is too large."""
     if header.base_offset != 0:
@@ -159,15 +168,18 @@ def judge_shape(header: BatchHeader) -> Refused | None:
     return None
 
 
-def judge_times(header: BatchHeader, limits: Limits, now: int) -> Refused | None:
-    """CreateTime near enough to now. A batch that claims an append time of its own passes for one of that CreateTime,
-    but not where the broker gives the append time."""
-    newest = header.max_timestamp
-    if untimely(newest, limits, now) or (
-        header.attributes & LOG_APPEND_TIME and (limits.append_time or newest == NO_TIMESTAMP)
-    ):
-        return Refused(ErrorCode.INVALID_TIMESTAMP, INVALID_TIMESTAMPS)
-    return None
+def doubtful_times(header: BatchHeader, limits: Limits, now: int) -> bool:
+    """Whether the records must be asked, as Kafka asks them always: the newest time that the header tells isn't near
+    enough to now, or can't be that of any record. A batch that claims an append time of its own passes for one of that
+    CreateTime, but not where the broker gives the append time.
+    """
+    first, newest = header.base_timestamp, header.max_timestamp
+    return (
+        untimely(newest, limits, now)
+        or first > newest
+        or first < 0 <= newest
+        or bool(header.attributes & LOG_APPEND_TIME and (limits.append_time or newest == NO_TIMESTAMP))
+    )
 
 
 def untimely(timestamp: int, limits: Limits, now: int) -> bool:

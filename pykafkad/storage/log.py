@@ -332,17 +332,11 @@ class PartitionLog:
             raise self._unreadable(error) from error
 
     def aborted(self, start: int, end: int | FileSlice | None, *, wait: bool = True) -> list[Aborted]:
-        """Aborted transactions with an offset from ``start`` to before ``end``, or in a piece just read from there; None
-        is a piece without any bytes, and as in Kafka the transactions up to the next entry of the index belong to it.
-        """
+        """Aborted transactions with an offset from ``start`` to before ``end``, or in a piece just read from there."""
         if not self._aborts:
             return []
         segments = self._segments[spans.number_of(self._segments, start) :]
         try:
-            if end is None:
-                last = self.end_offset
-                segment, position, _, _ = spans.locate(self._segments, start, last, last, wait)
-                end = FileSlice(segment.file, position, 0)
             until = end if isinstance(end, int) else spans.reach(segments, start, end, self.end_offset, wait)
             return overlapping((segment.transactions for segment in segments), start, until, wait)
         except (OSError, CorruptIndex) as error:

@@ -52,14 +52,18 @@ def distance(segments: Sequence[Segment], start: int, end: int) -> int:
     return total
 
 
-def reach(segments: Sequence[Segment], offset: int, piece: FileSlice, end: int, wait: bool) -> int:
+def reach(segments: Sequence[Segment], offset: int, piece: FileSlice | None, end: int, wait: bool) -> int:
     """An offset behind all of a piece that was just read from ``offset`` on: that of the first indexed batch behind it,
-    or where its segment ends. So does Kafka, which doesn't look into the piece either.
+    or where its segment ends. So does Kafka, which doesn't look into the piece either. None: a piece without any bytes.
     """
-    number = number_of(segments, offset)
-    while number + 1 < len(segments) and segments[number].open_file is not piece.file:
-        number += 1
-    found = segments[number].offsets.ceiling(piece.offset + piece.length, wait)
+    if piece is None:
+        segment, position, _, _ = locate(segments, offset, end, end, wait)
+        number = segments.index(segment)
+    else:
+        number, position = number_of(segments, offset), piece.offset + piece.length
+        while number + 1 < len(segments) and segments[number].open_file is not piece.file:
+            number += 1
+    found = segments[number].offsets.ceiling(position, wait)
     if found is not None:
         return found
     return segments[number + 1].base_offset if number + 1 < len(segments) else end

@@ -109,6 +109,19 @@ def test_a_broker_adds_and_verifies_for_several_producers(version: int) -> None:
     run(main())
 
 
+def test_of_an_id_that_comes_twice_the_last_ones_partitions_count() -> None:
+    async def main() -> None:
+        broker = await with_producer()
+        first, last = batch("x", 0, verify_only=False), batch("x", 0, verify_only=False, partitions=3)
+        response = await broker.call(wire.Request(transactions=[first, last]), 5)
+        unknown, kept_out = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.OPERATION_NOT_ATTEMPTED
+        found = [list(codes(one.topic_results).values()) for one in response.results_by_transaction]
+        assert found == [[kept_out, kept_out, unknown]] * 2
+        assert await state(broker) == "Empty"
+
+    run(main())
+
+
 def test_batches_are_for_brokers(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         broker = await with_producer()

@@ -15,6 +15,7 @@ from kafkawire.api import (
     add_raft_voter,
     alter_partition_reassignments,
     create_acls,
+    create_delegation_token,
     delete_acls,
     describe_acls,
     describe_client_quotas,
@@ -60,6 +61,16 @@ BLAND = [
     "describe_cluster",
     "describe_topic_partitions",
 ]
+
+
+def test_a_token_for_an_owner_of_no_kind(tmp_path: Path) -> None:
+    async def scenario(broker: Control) -> None:
+        asked = create_delegation_token.Request(owner_principal_type=None, owner_principal_name="a")
+        response = await broker.ask(asked, 3, key=38)
+        found = (response.error_code, response.principal_type, response.principal_name)
+        assert found == (ErrorCode.UNKNOWN_SERVER_ERROR, "User", "ANONYMOUS"), "as Kafka stumbles"
+
+    play(tmp_path, scenario)
 
 
 def name(code: int) -> str:

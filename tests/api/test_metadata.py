@@ -120,6 +120,19 @@ def test_by_id(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize("version", [12, 13])
+def test_a_topic_with_neither_name_nor_id_refuses_the_request(tmp_path: Path, version: int) -> None:
+    """Kafka stumbles over it; what brokers there are isn't told then."""
+
+    async def scenario(broker: Control) -> None:
+        await broker.admin.create_topics([NewTopic("a")])
+        response = await broker.ask(Request(topics=[RequestTopic(name="a"), RequestTopic(name=None)]), version, key=KEY)
+        assert [(one.name, one.error_code) for one in response.topics] == [("a", -1), ("", -1)]
+        assert (response.brokers, response.controller_id) == ([], -1)
+
+    play(tmp_path, scenario)
+
+
 def test_a_topic_named_twice_is_answered_once(tmp_path: Path) -> None:
     async def scenario(broker: Control) -> None:
         await broker.admin.create_topics([NewTopic("a")])

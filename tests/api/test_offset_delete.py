@@ -37,6 +37,20 @@ def test_of_a_simple_group() -> None:
     run(main())
 
 
+def test_a_group_outlives_its_last_offset_until_the_next_check() -> None:
+    async def main() -> None:
+        broker = GroupBroker(offsets=1, t=1)
+        await broker.call(commit_request("g", ("t", 0, 5)), 9)
+        for _ in range(2):
+            assert codes_of(await broker.call(delete("g", t=[0]), 0)) == [0]
+        assert await offsets_of(broker, "g") == {}
+        list(broker.groups.expire_offsets(broker.clock.now_ms()))
+        response = await broker.call(delete("g", t=[0]), 0)
+        assert response.error_code == ErrorCode.GROUP_ID_NOT_FOUND
+
+    run(main())
+
+
 def test_of_a_group_that_consumes() -> None:
     async def main() -> None:
         broker = GroupBroker(offsets=1, t=1, u=1)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import Any
 
 import pytest
 
 from kafkawire.api import produce
+from kafkawire.batches import headers, seal
 from kafkawire.errors import ErrorCode
 from kafkawire.headers import response_frame
 from pykafkad.api.call import CloseConnection
@@ -118,6 +120,36 @@ def test_partitions_are_judged_one_by_one() -> None:
     run(main())
 
 
+@pytest.mark.parametrize("codec", [0, 1])
+def test_a_header_that_tells_impossible_times_is_put_right_by_its_records(codec: int) -> None:
+    """In the future, before the first record, or where the first record has none: as in Kafka the records count."""
+
+    async def main() -> None:
+        broker = Broker(t=1)
+        now = broker.clock.now_ms()
+        for at, (base, newest) in enumerate(((None, 1 << 60), (None, 0), (None, -1), (-1, None))):
+            raw = batch(b"x", now=now, codec=codec)
+            for position, value in ((27, base), (35, newest)):
+                if value is not None:
+                    struct.pack_into(">q", raw, position, value)
+            seal(raw, 0, len(raw))
+            (answer,) = await produced(broker, ("t", 0, raw))
+            assert (answer.error_code, answer.base_offset) == (0, at)
+        stored = headers(broker.partition("t").read(0, 1 << 20, 4, True).read())  # type: ignore[union-attr]
+        assert [one.max_timestamp for one in stored] == [now, now, now, -1]
+
+    run(main())
+
+
+def test_a_header_in_the_future_whose_records_are_too_is_refused() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        (answer,) = await produced(broker, ("t", 0, batch(b"x", now=broker.clock.now_ms() + 10**10)))
+        assert answer.error_code == ErrorCode.INVALID_TIMESTAMP
+
+    run(main())
+
+
 def test_what_is_no_batch_at_all() -> None:
     async def main() -> None:
         broker = Broker(t=1)
@@ -138,6 +170,25 @@ def test_a_transactional_batch_needs_a_transactional_id() -> None:
         raw = batch(b"a", transactional=True, producer_id=1, producer_epoch=0, base_sequence=0)
         (answer,) = await produced(Broker(t=1), ("t", 0, raw))
         assert answer.error_code == ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+    run(main())
+
+
+def test_a_transactional_batch_without_a_transactional_id_refuses_all_before_anything_else() -> None:
+    """Before checksums and acks, and for partitions that would take theirs, as in Kafka."""
+
+    async def main() -> None:
+        broker = Broker(t=2)
+        raw = batch(b"a", transactional=True, producer_id=1, producer_epoch=0, base_sequence=0)
+        raw[-1] ^= 1
+        asked = ("t", 0, batch(b"b")), ("t", 1, raw), ("nowhere", 0, batch(b"c"))
+        for acks in (1, 7):
+            answers = await produced(broker, *asked, acks=acks)
+            assert {one.error_code for one in answers} == {ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED}
+        assert broker.partition("t").log.end_offset == 0
+        raw[16] = 3  # and so it is no batch at all
+        (answer,) = await produced(broker, ("t", 1, raw))
+        assert answer.error_code == ErrorCode.CORRUPT_MESSAGE
 
     run(main())
 

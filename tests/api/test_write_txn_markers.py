@@ -111,3 +111,30 @@ def test_it_needs_a_right_on_the_cluster(monkeypatch: pytest.MonkeyPatch) -> Non
         assert broker.partition("t").log.end_offset == 1
 
     run(main())
+
+
+@pytest.mark.parametrize("nobodys", [{"producer": -1}, {"epoch": -1}])
+def test_nobodys_marker_refuses_the_request_as_kafka_stumbles_over_it(nobodys: dict[str, int]) -> None:
+    async def main() -> None:
+        broker = GroupBroker(t=2)
+        wrong = marker(("t", 1), ("t", 2), **({"producer": 8} | nobodys))
+        asked = marker(("t", 0)), wrong, marker(("t", 0), producer=9)
+        assert set((await written(broker, *asked)).values()) == {E.UNKNOWN_SERVER_ERROR}
+        assert [broker.partition("t", index).log.end_offset for index in (0, 1)] == [1, 0], "the first was written"
+        nowhere = marker(("t", 2), **({"producer": 8} | nobodys))
+        assert set((await written(broker, nowhere)).values()) == {E.UNKNOWN_TOPIC_OR_PARTITION}
+
+    run(main())
+
+
+def test_a_marker_of_no_transaction_version() -> None:
+    async def main() -> None:
+        broker = GroupBroker(t=1)
+        asked = marker(("t", 0), ("t", 1), transaction_version=-1)
+        assert await written(broker, asked) == {
+            (7, "t", 0): E.UNKNOWN_SERVER_ERROR,
+            (7, "t", 1): E.UNKNOWN_TOPIC_OR_PARTITION,
+        }
+        assert broker.partition("t").log.end_offset == 0
+
+    run(main())

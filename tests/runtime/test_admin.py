@@ -212,7 +212,8 @@ ALTERATIONS = [
     ),
     (change(TOPIC, "t", ("retention.ms", Op.SET, None)), "INVALID_REQUEST", "Null value not supported"),
     (change(TOPIC, "t", ("retention.ms", Op.APPEND, "1")), "INVALID_CONFIG", "its type is not LIST"),
-    (change(TOPIC, "t", ("retention.ms", 9, "1")), "INVALID_REQUEST", "Unknown operation"),
+    (change(TOPIC, "t", ("retention.ms", 9, "1")), "UNKNOWN_SERVER_ERROR", "Unknown operation"),
+    (change(BROKER, "1", ("log.retention.ms", 9, "1")), "INVALID_REQUEST", "Unknown operation"),
     (
         change(TOPIC, "t", ("retention.ms", 0, "1"), ("retention.ms", 0, "2")),
         "INVALID_REQUEST",

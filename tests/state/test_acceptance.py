@@ -42,7 +42,7 @@ def test_a_usual_batch_passes_everything() -> None:
     assert limits.plain
     assert acceptance.judge_size(FINE, limits) is None
     assert acceptance.judge_shape(FINE) is None
-    assert acceptance.judge_times(FINE, limits, NOW) is None
+    assert not acceptance.doubtful_times(FINE, limits, NOW)
 
 
 ONE = bytes(build([(b"k", b"v")], timestamp=NOW))
@@ -119,31 +119,36 @@ def test_a_batch_that_contradicts_itself(wrong: dict[str, Any]) -> None:
     assert code(acceptance.judge_shape(FINE._replace(**wrong))) == ErrorCode.INVALID_RECORD
 
 
-def test_create_time_lies_within_bounds() -> None:
-    limits = limits_of(TopicConfig(message_timestamp_before_max_ms=1000, message_timestamp_after_max_ms=500))
-
-    def verdict(timestamp: int) -> ErrorCode | None:
-        return code(acceptance.judge_times(FINE._replace(max_timestamp=timestamp), limits, NOW))
-
-    assert verdict(NOW + 500) is None
-    assert verdict(NOW + 501) == ErrorCode.INVALID_TIMESTAMP
-    assert verdict(NOW - 1000) is None
-    assert verdict(NOW - 1001) == ErrorCode.INVALID_TIMESTAMP
-    assert verdict(-1) is None, "no timestamp is no offence"
+def doubtful(first: int, newest: int, **settings: Any) -> bool:
+    header = FINE._replace(base_timestamp=first, max_timestamp=newest)
+    return acceptance.doubtful_times(header, limits_of(TopicConfig(**settings)), NOW)
 
 
-def test_a_claimed_append_time_is_a_create_time_or_an_offence() -> None:
+def test_create_time_lies_within_bounds_or_the_records_are_asked() -> None:
+    bounds = {"message_timestamp_before_max_ms": 1000, "message_timestamp_after_max_ms": 500}
+    assert not doubtful(NOW, NOW + 500, **bounds)
+    assert doubtful(NOW, NOW + 501, **bounds)
+    assert not doubtful(NOW - 1000, NOW - 1000, **bounds)
+    assert doubtful(NOW - 1001, NOW - 1001, **bounds)
+    assert not doubtful(-1, -1, **bounds), "no timestamp is no offence"
+
+
+@pytest.mark.parametrize(("first", "newest"), [(NOW, NOW - 1), (NOW, 0), (NOW, -1), (-1, NOW), (-5, 0)])
+def test_times_that_contradict_each_other_are_doubtful(first: int, newest: int) -> None:
+    assert doubtful(first, newest)
+
+
+def test_a_claimed_append_time_is_a_create_time_or_doubtful() -> None:
     claims = FINE._replace(attributes=0x08)
     limits = limits_of(TopicConfig())
-    assert acceptance.judge_times(claims, limits, NOW) is None
-    assert code(acceptance.judge_times(claims._replace(max_timestamp=-1), limits, NOW)) == ErrorCode.INVALID_TIMESTAMP
+    assert not acceptance.doubtful_times(claims, limits, NOW)
+    assert acceptance.doubtful_times(claims._replace(base_timestamp=-1, max_timestamp=-1), limits, NOW)
     limits = limits_of(TopicConfig(message_timestamp_type="LogAppendTime"))
-    assert code(acceptance.judge_times(claims, limits, NOW)) == ErrorCode.INVALID_TIMESTAMP
+    assert acceptance.doubtful_times(claims, limits, NOW)
 
 
 def test_append_time_topics_take_any_create_time() -> None:
-    limits = limits_of(TopicConfig(message_timestamp_type="LogAppendTime"))
-    assert acceptance.judge_times(FINE._replace(max_timestamp=NOW + 10**10), limits, NOW) is None
+    assert not doubtful(NOW, NOW + 10**10, message_timestamp_type="LogAppendTime")
 
 
 @pytest.mark.parametrize(

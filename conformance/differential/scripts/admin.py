@@ -152,12 +152,22 @@ def scram(side: Side) -> None:
 
 @each_version("list_transactions")
 def transactions(side: Side, version: int) -> None:
+    """Filters; of what they let through only this script's own is looked at."""
+    for n, name in enumerate(("-a", "-b")):
+        tree = {"transactional_id": side.own + name, "transaction_timeout_ms": 600_000 + n}
+        side.tell("init_producer_id", 4, **tree, producer_id=-1, producer_epoch=-1)
+
+    def keep_own(answer: Any) -> None:
+        found = answer.transaction_states
+        answer.transaction_states = [one for one in found if one.transactional_id.startswith(side.own)]
+
     for states in (["Ongoing"], ["nope"], ["ongoing", "Empty"]):
         for ids in ([], [-1], [77]):
             for pattern in (None, "", "nope.*", "["):
                 tree = {"state_filters": states, "producer_id_filters": ids, "transactional_id_pattern": pattern}
                 what = f"{states} {ids} {pattern}"
                 side.ask("list_transactions", version, what, duration_filter=-1, **tree)
+                side.show(keep_own)
 
 
 @each_version("api_versions")

@@ -309,6 +309,7 @@ class GroupMachine:
                 group.adopt(value)
             else:
                 self.stored.pop(key.group, None)
+                self.offsets.end_group(key.group)
                 gone = self._groups.pop(key.group, None)
                 if gone is not None:
                     for member_id in (*gone.roster.members, *gone.roster.pending):

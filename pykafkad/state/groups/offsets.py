@@ -31,7 +31,9 @@ class Offsets:
         return group_id in self.by_group or self.pending.touches(group_id)
 
     def groups(self) -> Iterable[str]:
-        """All groups that have offsets, or would have some if a transaction committed."""
+        """All groups that have offsets, or had some, or would have some if a transaction committed: as in Kafka a group
+        stays when its last offset goes, until somebody deletes it or the next check for what has expired does.
+        """
         return self.by_group.keys() | self.pending.groups()
 
     def replay(
@@ -43,6 +45,7 @@ class Offsets:
             self._drop(group_id, key)
             self.pending.forget(group_id, key)
         elif producer_id >= 0:
+            self.by_group.setdefault(group_id, {})
             self.pending.put(producer_id, group_id, key, value)
         else:
             self._put(group_id, key, value)
@@ -63,8 +66,11 @@ class Offsets:
         mine = self.by_group.get(group_id)
         if mine is not None:
             mine.pop(key, None)
-            if not mine:
-                del self.by_group[group_id]
+
+    def end_group(self, group_id: str) -> None:
+        """A tombstone of the group itself: one without offsets is forgotten."""
+        if not self.by_group.get(group_id, True):
+            del self.by_group[group_id]
 
     def of(self, group_id: str) -> ByPartition:
         return self.by_group.get(group_id, _NONE)
