@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 from pykafkad.clock import stopwatch
 from pykafkad.logs import log as events
 from pykafkad.runtime.tasks import Tasks
+from pykafkad.storage import names
 
 if TYPE_CHECKING:
     from pykafkad.metrics import Metrics
     from pykafkad.runtime.partition import Partition
     from pykafkad.runtime.partitions import Partitions
+    from pykafkad.storage.aborts import AbortedCheck, Difference
     from pykafkad.storage.segment import Segment
 
 PIECE = 64 * 1024
@@ -70,11 +72,13 @@ class Scrubber:
                         events.error("cannot read a segment", partition=name, file=segment.path, reason=str(error))
 
     async def _look(self, partition: Partition, segment: Segment, following: int) -> None:
-        from pykafkad.storage.verify import SegmentCheck  # no start needs it
+        from pykafkad.storage.aborts import AbortedCheck  # no start needs them
+        from pykafkad.storage.verify import SegmentCheck
 
         loop, rate = asyncio.get_running_loop(), self._partitions.config.log_scrub_max_bytes_per_second
-        log = partition.log
-        check = SegmentCheck(log.place.disk, segment.path, segment.base_offset, segment.size, following, PIECE)
+        log, disk, base = partition.log, partition.log.place.disk, segment.base_offset
+        aborts = await loop.run_in_executor(None, AbortedCheck, disk, log.directory, base)
+        check = SegmentCheck(disk, segment.path, base, segment.size, following, PIECE, aborts)
         while not check.done:
             before = check.position
             await loop.run_in_executor(None, check.step)
@@ -95,5 +99,31 @@ class Scrubber:
                     offset=damage.first_offset,
                     reason=where.reason,
                 )
+        await self._mend(partition, segment, aborts)
         others = [one for one in log.damage if not segment.base_offset <= one.first_offset < following]
         log.damage = tuple(sorted([*others, *check.damage], key=lambda one: one.first_offset))
+
+    async def _mend(self, partition: Partition, segment: Segment, aborts: AbortedCheck) -> None:
+        """Its index of aborted transactions has no checksum: it is what the batches say, or is written anew."""
+        from pykafkad.storage.transactions import adopt, encode
+
+        loop, log, found = asyncio.get_running_loop(), partition.log, aborts.found
+        place, path = log.place, segment.place.path(segment.base_offset, names.TXN_INDEX)
+
+        def differences() -> list[Difference]:
+            data = place.disk.read(path) if place.disk.exists(path) else None
+            return list(aborts.differences(data, newest=False))
+
+        for position, reason in await loop.run_in_executor(None, differences):
+            events.error(
+                "an index of aborted transactions is damaged",
+                partition=f"{partition.topic}-{partition.index}",
+                file=path,
+                position=position,
+                reason=reason,
+                mended=aborts.exact,
+            )
+            if aborts.exact:
+                await loop.run_in_executor(None, place.disk.replace, path, encode(found))
+                if segment in log.segments:
+                    adopt(log, segment)

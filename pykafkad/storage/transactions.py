@@ -20,6 +20,7 @@ from pykafkad.storage.disk import Buffer
 from pykafkad.storage.indexes import TXN_ENTRY, CorruptIndex
 
 if TYPE_CHECKING:
+    from pykafkad.storage.log import PartitionLog
     from pykafkad.storage.segment import Segment
 
 VERSION = 0
@@ -37,11 +38,17 @@ def decode(data: Buffer, path: str) -> list[Aborted]:
     before = -1
     for version, *fields in TXN_ENTRY.iter_unpack(data):
         entry = Aborted(*fields)
-        if version != VERSION or not before < entry.last_offset or entry.first_offset > entry.last_offset:
+        if version != VERSION or not before < entry.last_offset or not is_possible(entry):
             raise CorruptIndex(path)
         entries.append(entry)
         before = entry.last_offset
     return entries
+
+
+def is_possible(entry: Aborted) -> bool:
+    """Whether an entry can be true of any log."""
+    first, last = entry.first_offset, entry.last_offset
+    return entry.producer_id >= 0 and 0 <= first <= last and 0 <= entry.last_stable_offset <= last + 1
 
 
 class TransactionIndex:
@@ -144,3 +151,11 @@ def overlapping(indexes: Iterable[TransactionIndex | None], start: int, end: int
             if complete:
                 break
     return found
+
+
+def adopt(log: PartitionLog, segment: Segment) -> None:
+    """A closed segment's index was damaged, and has been written anew."""
+    if segment.transactions is not None:
+        segment.transactions.close()
+    segment.find_transactions()
+    log._aborts = True

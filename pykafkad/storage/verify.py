@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import NamedTuple
 
-from kafkawire.batches import CONTROL, CRC_FROM, HEADER_SIZE, MAGIC, PREFIX_SIZE, BatchHeader, unpack
+from kafkawire.batches import CRC_FROM, HEADER_SIZE, MAGIC, PREFIX_SIZE, BatchHeader, unpack
 from kafkawire.checksum import crc32c
 from pykafkad.model import ZERO_UUID, TopicPartition
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage import names
+from pykafkad.storage.aborts import AbortedCheck
 from pykafkad.storage.checkpoints import (
     CorruptCheckpoint,
     decode_epochs,
@@ -28,7 +29,7 @@ from pykafkad.storage.checkpoints import (
     decode_properties,
 )
 from pykafkad.storage.disk import Disk, File
-from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, TXN_ENTRY
+from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY
 from pykafkad.storage.snapshots import CorruptSnapshot, decode
 
 PIECE = 1024 * 1024
@@ -67,7 +68,9 @@ class SegmentCheck:
         size: int,
         following: int | None = None,
         piece: int = PIECE,
+        aborts: AbortedCheck | None = None,
     ) -> None:
+        """``aborts``: to be shown all batches on the way."""
         self.path = path
         self.findings: list[Finding] = []
         self.damage: list[Damage] = []
@@ -80,6 +83,7 @@ class SegmentCheck:
         self._piece = piece
         self._disk = disk
         self._file: File | None = None
+        self._aborts = aborts
 
     def step(self) -> list[tuple[BatchHeader, bool]]:
         """Read a piece; the headers in it, with whether their batch is sound and their ``position`` in the file."""
@@ -129,16 +133,22 @@ class SegmentCheck:
             self._find(header.position, reason)
             # Its own offsets may be what is damaged: what is before it is known, what follows will be.
             self.damage.append(Damage(self.end_offset, max(last, self.end_offset) + 1, self.findings[-1]))
+            if self._aborts is not None:
+                self._aborts.skip()
             return False
         if self.damage and self.damage[-1].next_offset > base:
             self.damage[-1] = self.damage[-1]._replace(next_offset=base)
         self.end_offset = last + 1
+        if self._aborts is not None:
+            self._aborts.add(header, batch)
         return True
 
     def _stop(self, position: int, reason: str) -> None:
         self._find(position, f"{reason}; {self._size - position} bytes can't be read")
         self.damage.append(Damage(self.end_offset, self._following or (1 << 62), self.findings[-1]))
         self.done = True
+        if self._aborts is not None:
+            self._aborts.skip()
 
     def _find(self, position: int, reason: str) -> None:
         self.findings.append(Finding(self.path, position, reason))
@@ -150,7 +160,6 @@ class _Batches:
     def __init__(self) -> None:
         self.positions, self.bases, self.lasts = array("q"), array("q"), array("q")
         self.timestamps, self.epochs = array("q"), array("i")
-        self.controls: dict[int, int] = {}  # last offset of a control batch -> its producer
 
     def add(self, header: BatchHeader) -> None:
         self.positions.append(header.position)
@@ -158,8 +167,6 @@ class _Batches:
         self.lasts.append(header.last_offset)
         self.timestamps.append(header.max_timestamp)
         self.epochs.append(header.leader_epoch)
-        if header.attributes & CONTROL:
-            self.controls[header.last_offset] = header.producer_id
 
 
 class Verifier:
@@ -262,14 +269,16 @@ class Verifier:
         bases = sorted(base for name in present if (base := names.offset_of(name, names.LOG)) is not None)
         end = bases[0] if bases else 0
         sound = True
+        aborts = AbortedCheck(self._disk, folder, end)
         for base, following in zip_longest(bases, bases[1:]):
             batches = _Batches()
             path = f"{folder}/{names.file_name(base, names.LOG)}"
-            check = self._segment(path, base, following, batches)
+            check = self._segment(path, base, following, batches, aborts)
             yield from check.findings
             sound &= not check.findings
             end = check.end_offset
             yield from self._indexes(folder, base, batches, sound=not check.findings, newest=following is None)
+            yield from self._aborted(f"{folder}/{names.file_name(base, names.TXN_INDEX)}", aborts, following is None)
             if epochs is not None:
                 yield from self._epochs(folder, path, epochs, batches)
         for name in sorted(present):
@@ -280,19 +289,22 @@ class Verifier:
         if ends is not None and who is not None and sound:
             ends[TopicPartition(*who)] = end
 
-    def _segment(self, path: str, base: int, following: int | None, batches: _Batches) -> SegmentCheck:
-        check = self._read(path, base, following, batches, self._disk.size(path))
+    def _segment(
+        self, path: str, base: int, following: int | None, batches: _Batches, aborts: AbortedCheck
+    ) -> SegmentCheck:
+        check = self._read(path, base, following, batches, aborts)
         if check.findings and following is None:  # it may be in the middle of a write
             self._wait()
             if self._disk.exists(path):
                 again = _Batches()
-                size = self._disk.size(path)
-                check = self._read(path, base, following, again, size)
+                check = self._read(path, base, following, again, None)
                 batches.__dict__.update(again.__dict__)
         return check
 
-    def _read(self, path: str, base: int, following: int | None, batches: _Batches, size: int) -> SegmentCheck:
-        check = SegmentCheck(self._disk, path, base, size, following)
+    def _read(
+        self, path: str, base: int, following: int | None, batches: _Batches, aborts: AbortedCheck | None
+    ) -> SegmentCheck:
+        check = SegmentCheck(self._disk, path, base, self._disk.size(path), following, aborts=aborts)
         while not check.done:
             before = check.position
             for header, sound in check.step():
@@ -334,16 +346,12 @@ class Verifier:
 
     def _indexes(self, folder: str, base: int, batches: _Batches, *, sound: bool, newest: bool) -> Iterator[Finding]:
         """``sound``: the log beside them is, so that everything must agree with it."""
-        for suffix, look in (
-            (names.INDEX, self._offset_index),
-            (names.TIME_INDEX, self._time_index),
-            (names.TXN_INDEX, self._txn_index),
-        ):
+        for suffix, look in ((names.INDEX, self._offset_index), (names.TIME_INDEX, self._time_index)):
             file = f"{folder}/{names.file_name(base, suffix)}"
             try:
                 data = self._disk.read(file)
             except FileNotFoundError:
-                if suffix != names.TXN_INDEX and len(batches.bases) and not newest:
+                if len(batches.bases) and not newest:
                     yield Finding(file, None, "is missing")
                 continue
             yield from look(file, data, base, batches, sound)
@@ -382,14 +390,13 @@ class Verifier:
                     return
             last = timestamp, offset
 
-    def _txn_index(self, file: str, data: bytes, base: int, batches: _Batches, sound: bool) -> Iterator[Finding]:
-        yield from _odd_bytes(file, data, TXN_ENTRY.size)
-        for at in range(0, len(data) - len(data) % TXN_ENTRY.size, TXN_ENTRY.size):
-            version, producer, first, last, stable = TXN_ENTRY.unpack_from(data, at)
-            if version != 0 or not 0 <= first <= last or producer < 0 or not 0 <= stable <= last + 1:
-                yield Finding(file, at, f"({version}, {producer}, {first}, {last}, {stable}) is no aborted transaction")
-            elif sound and not _beyond(batches, last) and batches.controls.get(last) != producer:
-                yield Finding(file, at, f"no marker of producer {producer} at offset {last}")
+    def _aborted(self, file: str, aborts: AbortedCheck, newest: bool) -> Iterator[Finding]:
+        try:
+            data = self._disk.read(file)
+        except FileNotFoundError:
+            data = None
+        for position, reason in aborts.differences(data, newest):
+            yield Finding(file, position, reason)
 
 
 def _beyond(batches: _Batches, offset: int) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 
+import pytest
+
 from kafkawire.api import describe_log_dirs
 from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused
+from pykafkad.logs import log as log_of_events
 from pykafkad.storage.disk import FileSlice
 from tests.kit.broker import Broker, records_of
 from tests.kit.loop import run
@@ -53,6 +56,48 @@ def test_a_flipped_bit_in_a_closed_segment_is_found_and_not_served() -> None:
         assert result.error_code == ErrorCode.CORRUPT_MESSAGE and result.topics
         assert broker.partitions.scrubber.known() == 1
         await broker.partitions.stop()
+
+    run(main())
+
+
+@pytest.mark.parametrize("damage", ["producer", "first offset", "version", "cut", "gone"])
+def test_a_damaged_index_of_aborted_transactions_is_told_and_written_anew(
+    damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, dict[str, object]]] = []
+    monkeypatch.setattr(log_of_events, "error", lambda event, **fields: told.append((event, fields)))
+
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", segment_bytes="1048576")
+        log = broker.partition("t").log
+        for number in range(50):
+            broker.write_in_transaction("t", b"x" * 40_000, producer=(number, 0, 0))
+            broker.write("t", b"y" * 10_000)
+            broker.end("t", number, 0, commit=number % 3 == 0)
+        truth = log.aborted(0, log.end_offset)
+        _, second, *_ = (segment for segment in log.segments if segment.transactions is not None)
+        assert second is not log.segments[-1] and second.transactions is not None
+        path = second.transactions.path
+        match damage:
+            case "producer" | "first offset" | "version":
+                broker.disk.flip_bit(path, {"version": 1, "producer": 9, "first offset": 17}[damage])
+            case "cut":
+                broker.disk.open(path).truncate(34)
+            case _:
+                broker.disk.remove(path)
+        broker = await broker.restarted()
+        log = broker.partition("t").log
+        await broker.partitions.scrubber.once()
+        assert log.aborted(0, log.end_offset) == truth
+        ((event, fields),) = told
+        assert (event, fields["file"]) == ("an index of aborted transactions is damaged", path)
+        assert fields["position"] == {"cut": 34, "gone": None}.get(damage, 0)
+        broker = broker.crashed(power_cut=True)
+        log = broker.partition("t").log
+        await broker.partitions.scrubber.once()
+        assert log.aborted(0, log.end_offset) == truth[: len(log.aborted(0, log.end_offset))]
+        assert len(told) == 1
 
     run(main())
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from kafkawire.batches import headers
+from kafkawire.batches import header_at, headers, stamp
 from pykafkad.cli.main import main
 from pykafkad.model import TopicPartition
-from pykafkad.state.sequences import Producers
+from pykafkad.state.sequences import Producers, marker_batch
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.disk import RealDisk
+from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.verify import Finding, Verifier
 from tests.kit.disk import MemoryDisk
 from tests.storage.helpers import append, batch, open_dir, open_log, settle
@@ -31,8 +32,38 @@ def written(disk: MemoryDisk) -> LogDir:
         log.producers.replay(header, None)
     settle(log)
     directory.checkpoint([log], {TopicPartition("t", 0): 60})
+    transactions(directory)
     directory.close(True)
     return directory
+
+
+def transactions(directory: LogDir) -> PartitionLog:
+    """A log with aborted transactions in several segments, some across their borders, some around others."""
+    producers = Producers()
+    log = open_log(directory, partition=1, producers=producers, internal_segment_bytes=1_000)
+
+    def write(producer: int) -> None:
+        options = {"producer_id": producer, "producer_epoch": 0, "base_sequence": 0, "transactional": True}
+        (header,) = append(log, batch(2, timestamp=1_000, **options))
+        producers.replay(header)
+
+    def end(producer: int, commit: bool) -> None:
+        raw, offset = marker_batch(producer, 0, commit, 0, 1_000), log.end_offset
+        stamp(raw, 0, offset, 0)
+        header = header_at(raw, 0)
+        aborted = None if commit else producers.would_abort(producer, offset)
+        log.append_marker(raw, header, aborted, 1_000)
+        producers.replay(header, raw)
+
+    for number in range(10):
+        for producer in (1, 2, 3):
+            write(producer)
+        end(1, commit=number % 2 == 0)
+        end(2, commit=False)
+        write(1)
+        end(3, commit=number % 3 == 0)
+        end(1, commit=False)
+    return log
 
 
 def findings(disk: MemoryDisk | RealDisk, path: str = "/data") -> list[Finding]:
@@ -91,6 +122,43 @@ def test_a_flipped_bit_is_found_and_named(file: str, position: int, bit: int) ->
     if path.endswith((".log", "index")):
         near = next(one.position for one in found if one.path == path)
         assert near is not None and near <= position < near + 250
+
+
+def test_every_bit_of_an_index_of_aborted_transactions_counts() -> None:
+    disk = MemoryDisk()
+    written(disk)
+    indexes = [f"/data/t-1/{name}" for name in disk.list("/data/t-1") if name.endswith(".txnindex")]
+    assert len(indexes) > 3
+    for path in indexes:
+        for position in range(disk.size(path)):
+            disk.flip_bit(path, position, position % 8)
+            found = [one for one in findings(disk, "/data/t-1") if one.path == path]
+            assert found and found[0].position == position - position % 34, position
+            disk.flip_bit(path, position, position % 8)
+    assert findings(disk) == []
+
+
+def test_an_index_of_aborted_transactions_that_lacks_one_is_found() -> None:
+    disk = MemoryDisk()
+    written(disk)
+    first, second, *_ = (f"/data/t-1/{name}" for name in sorted(disk.list("/data/t-1")) if name.endswith(".txnindex"))
+    size = disk.size(first)
+    disk.open(first).truncate(size - 34)
+    disk.remove(second)
+    said = [(one.path, one.position) for one in findings(disk)]
+    assert said[:2] == [(first, size - 34), (second, None)]
+
+
+def test_what_retention_and_compaction_leave_of_transactions_is_sound() -> None:
+    disk = MemoryDisk()
+    directory = open_dir(disk)
+    log = transactions(directory)
+    log.advance_start(log.segments[2].base_offset)
+    log.retain(1_000, log.end_offset)
+    directory.close(True)
+    assert findings(disk) == []
+    disk.remove(f"/data/t-1/{log.segments[0].base_offset:020d}.snapshot")  # who was open when the log begins?
+    assert findings(disk) == []
 
 
 def test_every_bit_under_the_crc_counts() -> None:

@@ -20,7 +20,7 @@ from pykafkad.storage.cleaning.filtering import Filter, LastRecord
 from pykafkad.storage.cleaning.grouping import Sizes, groups
 from pykafkad.storage.cleaning.job import Cleaned, Finished, Job
 from pykafkad.storage.cleaning.offset_map import OffsetMap
-from pykafkad.storage.cleaning.transactions import Transactions
+from pykafkad.storage.cleaning.transactions import Contradiction, Transactions
 from pykafkad.storage.disk import Buffer, Disk
 from pykafkad.storage.indexes import OFFSET_ENTRY, TIME_ENTRY, TXN_ENTRY
 from pykafkad.storage.pool import Pool
@@ -164,7 +164,7 @@ class _Round:
                     offset = base + delta
                     if key is not None and offset >= first_dirty and not put(key, offset):
                         return False
-        except WireError as error:
+        except (WireError, Contradiction) as error:
             raise CorruptSegment(segment.path, header.base_offset, str(error)) from error
         if last > offsets.latest:
             offsets.latest = last

@@ -26,6 +26,10 @@ class _Open:
         """Whether a batch of it is still in the log."""
 
 
+class Contradiction(ValueError):
+    """A marker says of a transaction what the indexes don't, which have no checksum: nobody knows what was aborted."""
+
+
 class Transactions:
     """Show it every batch in order; it says which may be discarded."""
 
@@ -56,7 +60,7 @@ class Transactions:
 
     def marker(self, header: BatchHeader, key: bytes | None) -> bool:
         """A control batch and the key of its record, None if it has none: whether nothing is left of the
-        transaction.
+        transaction. Contradiction when it had another end than was thought.
         """
         self._reach(header.last_offset)
         if key is None or len(key) < _MARKER_TYPE.size:
@@ -67,8 +71,12 @@ class Transactions:
             if aborted is not None and aborted.seen:
                 self.kept.append(aborted.entry)
                 return False
+            if aborted is None and header.producer_id in self._committed:
+                raise Contradiction(f"no index lists the transaction of producer {header.producer_id} that ends here")
             return True
         if kind == _COMMIT:
+            if header.producer_id in self._aborted:
+                raise Contradiction(f"an index lists the transaction of producer {header.producer_id} as aborted")
             if header.producer_id in self._committed:
                 self._committed.discard(header.producer_id)
                 return False

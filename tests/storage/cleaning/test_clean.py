@@ -57,6 +57,30 @@ def test_a_tombstone_stays_until_its_horizon() -> None:
     assert seen(log) == [(1, b"b", b"1"), (3, b"c", b"1")]
 
 
+@pytest.mark.parametrize("lie", ["the aborted one is another's", "a committed one is listed", "it is gone"])
+def test_an_index_that_says_of_a_transaction_what_its_marker_does_not_cleans_nothing(lie: str) -> None:
+    """Aborted records would be kept for good, or committed ones lost; and no other copy would tell."""
+    log = CompactedLog()
+    for producer, commit in ((8, True), (9, False)):
+        first = log.log.end_offset
+        options = {"producer_id": producer, "producer_epoch": 0, "base_sequence": 0, "transactional": True}
+        log.write((b"k%d" % producer, b"1"), **options)
+        log.end_transaction(producer, commit=commit, first_offset=first)
+    log.roll()
+    path = f"{log.log.directory}/{log.files(names.TXN_INDEX)[0]}"
+    if lie == "the aborted one is another's":
+        log.disk.flip_bit(path, 9, 1)  # 9 becomes 11
+    elif lie == "a committed one is listed":
+        log.disk.flip_bit(path, 9)  # 9 becomes 8
+        log.disk.flip_bit(path, 17, 1)  # and it began with that one
+    else:
+        log.disk.remove(path)
+    before = log.batches()
+    with pytest.raises(CorruptSegment, match="producer"):
+        log.clean()
+    assert log.batches() == before
+
+
 def test_aborted_records_go_and_their_marker_after_them() -> None:
     log = CompactedLog(delete_retention_ms=500)
     log.write((b"a", b"1"))
