@@ -7,20 +7,21 @@ survive which death, and from where the log may begin. After a death the log is 
 * ``kill`` (of the process) must spare every append that returned, ``power`` (a cut) every one that a returned ``flush``
   covers. Both may spare more, but only a beginning of what was written: no gap, no second copy, nothing foreign,
   nothing that was cut off, nothing below a durable start.
-* Every byte served passes its CRC. Epochs, producers and indexes say what the batches say. Opening once more, after yet
-  another death, finds the same.
+* Every byte served passes its CRC. Epochs, producers and indexes say what the batches say, also of transactions, open
+  or aborted. Opening once more, after yet another death, finds the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from kafkawire.batches import BatchHeader, crc_ok, headers, stamp
+from kafkawire.batches import BatchHeader, crc_ok, header_at, headers, stamp
 from kafkawire.records import build
 from pykafkad.errors import StorageFailed
 from pykafkad.model import TopicPartition
-from pykafkad.state.sequences import Producers
+from pykafkad.state.sequences import Producers, marker_batch
 from pykafkad.storage import names, settling
 from pykafkad.storage.directory import SYNC_TOGETHER, LogDir
 from pykafkad.storage.log import PartitionLog
@@ -31,6 +32,8 @@ Death = Literal["clean", "kill", "power"]
 _WORSE: list[Death] = ["clean", "kill", "power"]
 TOPIC = "t"
 PRODUCERS = (-1, 7, 8)
+TRANSACTIONAL = (21, 22, 23)
+"""Producers whose batches all belong to transactions."""
 
 
 @dataclass
@@ -57,6 +60,10 @@ class Truth:
     """The same while the failed append has not returned: a killed process leaves them too."""
     disorder: bool = False
     """The power went, and the names that are left are any."""
+    torn: bool = False
+    """The power cut took segments at the beginning, none of them synced, and left some behind them: a transaction's
+    marker may be there without its data.
+    """
     death: Death | None = None
     """How the process ended that had it open; None while it is open."""
 
@@ -70,7 +77,7 @@ class Truth:
 
     def sequence_of(self, producer: int) -> int:
         for batch in reversed(self.batches):
-            if batch.producer_id == producer:
+            if batch.producer_id == producer and not batch.is_control:
                 return batch.last_sequence + 1
         return 0
 
@@ -87,6 +94,8 @@ class Life:
         self.directory: LogDir | None = None
         self.logs: dict[int, PartitionLog] = {}
         self.producers: dict[int, Producers] = {}
+        self.markers: dict[tuple[int, ...], bytes] = {}
+        """Every marker that was ever written, by its batch's identity."""
         self.truths = {index: Truth(self._new_id()) for index in range(partitions)}
 
     def _new_id(self) -> bytes:
@@ -144,6 +153,20 @@ class Life:
         for header in made:
             self.producers[index].replay(header)
 
+    def end(self, index: int, producer: int, commit: bool) -> None:
+        """A transaction's end, or the second marker of one, or that of one that has nothing here."""
+        self.clock += 7
+        log, truth, producers = self.log(index), self.truths[index], self.producers[index]
+        raw = marker_batch(producer, 0, commit, 0, self.clock)
+        stamp(raw, 0, log.end_offset, self.epoch)
+        header = header_at(raw, 0)
+        truth.batches.append(header)
+        self.markers[identity(header)] = bytes(raw)
+        aborted = None if commit else producers.would_abort(producer, header.base_offset)
+        log.append_marker(raw, header, aborted, self.clock)
+        truth.returned = truth.end
+        assert producers.replay(header, raw) == aborted
+
     def fail_to_write(self, index: int, counts: list[int], size: int, error: int) -> None:
         """The disk refuses, having written any part of it."""
         log, truth = self.log(index), self.truths[index]
@@ -175,6 +198,7 @@ class Life:
                 producer_id=producer,
                 producer_epoch=0 if producer >= 0 else -1,
                 base_sequence=sequence if producer >= 0 else -1,
+                transactional=producer in TRANSACTIONAL,
             )
             sequence += count
         offset = log.end_offset
@@ -266,7 +290,7 @@ class Life:
         truth.refused |= going
         self._open().restart_log(log, offset, self.clock)
         truth.refused.clear()
-        truth.batches = []
+        truth.batches, truth.torn = [], False
         truth.start = truth.durable_start = truth.returned = truth.synced = offset
         truth.restarting = False
 
@@ -357,7 +381,7 @@ class Life:
         if found[ours:]:
             until = found[ours].base_offset
         assert until >= promised, f"ends at {until}, {promised} was promised"
-        latest = max(truth.start, truth.durable_start)
+        begins = latest = max(truth.start, truth.durable_start)
         if truth.disorder and truth.synced <= truth.start:
             latest = end  # names of older segments may be gone and those of newer ones there, where none was synced
         assert truth.durable_start <= start <= latest, f"starts at {start}, not in {truth.durable_start} … {latest}"
@@ -366,7 +390,10 @@ class Life:
         truth.synced = min(truth.synced, end)
         check_epochs(log, found)
         check_indexes(log, found)
-        check_producers(self.producers[index], truth.batches, found, start)
+        truth.torn |= start > begins
+        if not truth.torn:
+            check_producers(self.producers[index], truth.batches, self.markers, found)
+            check_aborted(log, truth.batches, self.markers)
         if self.disk.exists(log.directory):
             left = self.disk.list(log.directory)
             assert not [name for name in left if name.endswith((names.DELETED, names.CLEANED, names.SWAP, ".tmp"))]
@@ -402,17 +429,39 @@ def check_epochs(log: PartitionLog, found: list[BatchHeader]) -> None:
     assert log.epochs.entries == wanted or (not found and log.epochs.latest_start <= log.end_offset)
 
 
-def check_producers(producers: Producers, history: list[BatchHeader], found: list[BatchHeader], start: int) -> None:
+Markers = Mapping[tuple[int, ...], bytes]
+
+
+def check_producers(
+    producers: Producers, history: list[BatchHeader], markers: Markers, found: list[BatchHeader]
+) -> None:
     """Who has a batch in the log is known as from a replay of everything; of others at most that is known."""
     replayed = Producers()
     for batch in history:
-        replayed.replay(batch)
+        replayed.replay(batch, markers.get(identity(batch)))
     expected = {entry.producer_id: entry for entry in replayed.snapshot()}
     entries = {entry.producer_id: entry for entry in producers.snapshot()}
     present = {batch.producer_id for batch in found if batch.producer_id >= 0}
     assert present <= entries.keys() <= expected.keys()
     for producer, entry in entries.items():
-        assert entry == expected[producer]
+        assert entry == expected[producer], (entry, expected[producer])
+    if entries == expected:
+        producers.committed(1 << 62)
+        replayed.committed(1 << 62)
+        assert producers.first_unstable == replayed.first_unstable
+
+
+def check_aborted(log: PartitionLog, history: list[BatchHeader], markers: Markers) -> None:
+    """Whoever reads committed records is told of every aborted transaction in what is read, and of no other."""
+    replayed = Producers()
+    ends = [replayed.replay(batch, markers.get(identity(batch))) for batch in history]
+    aborted = [one for one in ends if one is not None]
+    start, end = log.start_offset, log.end_offset
+    for at in range(start, end, max(1, (end - start) // 5)):
+        for until in (at + 1, (at + end) // 2, end):
+            assert log.aborted(at, until) == [
+                one for one in aborted if one.last_offset >= at and one.first_offset < until
+            ]
 
 
 def check_indexes(log: PartitionLog, found: list[BatchHeader]) -> None:

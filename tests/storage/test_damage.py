@@ -19,12 +19,14 @@ from kafkawire.batches import BatchHeader, crc_ok
 from kafkawire.errors import WireError
 from kafkawire.stored import group_log, share_log, txn_log
 from pykafkad.errors import ConfigError, StorageFailed
-from pykafkad.model import ProducerEntry, TopicPartition
+from pykafkad.model import Aborted, ProducerEntry, TopicPartition
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import checkpoints, names, snapshots
+from pykafkad.storage import checkpoints, names, snapshots, transactions
 from pykafkad.storage.checkpoints import CorruptCheckpoint
+from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.snapshots import CorruptSnapshot
+from pykafkad.storage.verify import Verifier
 from tests.kit.disk import MemoryDisk
 from tests.kit.lives import Life, identity
 from tests.storage.helpers import open_dir, open_log, whole_batches
@@ -40,6 +42,10 @@ def written(clean: bool) -> tuple[dict[str, bytes], list[BatchHeader], bytes]:
         if number % 10 == 0:
             life.new_epoch()
         life.write(0, [1, 2], 40, 1 if number % 3 == 0 else 0, (-1, 7, 8)[number % 3])
+        if number % 4 == 0:
+            life.write(0, [1], 40, 0, (21, 22)[number // 4 % 2])
+        if number % 4 == 3:
+            life.end(0, (21, 22, 22)[number % 3], number % 5 == 0)
     if clean:
         life.stop()
     else:
@@ -50,7 +56,19 @@ def written(clean: bool) -> tuple[dict[str, bytes], list[BatchHeader], bytes]:
     disk = life.disk
     paths = [f"/data/{name}" for name in disk.list("/data") if not disk.is_directory(f"/data/{name}")]
     paths += [f"/data/t-0/{name}" for name in disk.list("/data/t-0")]
-    return {path: disk.read(path) for path in sorted(paths)}, life.truths[0].batches, life.truths[0].topic_id
+    files = {path: disk.read(path) for path in sorted(paths)}
+    assert sum(path.endswith(names.TXN_INDEX) for path in files) > 1
+    return files, life.truths[0].batches, life.truths[0].topic_id
+
+
+def replayed(batches: list[BatchHeader], files: dict[str, bytes]) -> Producers:
+    """Producers as the batches make them; what markers say is read from the undamaged log."""
+    producers, raw = Producers(), b"".join(data for path, data in files.items() if path.endswith(names.LOG))
+    position = 0
+    for batch in batches:
+        producers.replay(batch, raw[position : position + batch.length] if batch.is_control else None)
+        position += batch.length
+    return producers
 
 
 def restored(files: dict[str, bytes]) -> MemoryDisk:
@@ -108,10 +126,7 @@ def test_any_damage_to_one_file(clean: bool, data: st.DataObject) -> None:
     found = served(log)
     if hint or names.LEADER_EPOCHS in path:
         assert found == [identity(batch) for batch in batches]
-        replayed = Producers()
-        for batch in batches:
-            replayed.replay(batch)
-        assert sorted(producers.snapshot()) == sorted(replayed.snapshot())
+        assert sorted(producers.snapshot()) == sorted(replayed(batches, files).snapshot())
     elif path.endswith(names.LOG):
         # Base offset and leader epoch lie outside the CRC: nobody can tell that they were damaged.
         assert {crc for _, _, crc, _ in found} <= {batch.crc for batch in batches}
@@ -125,6 +140,27 @@ def test_any_damage_to_one_file(clean: bool, data: st.DataObject) -> None:
             piece = log.read(batch.last_offset, 1, log.end_offset, at_least_one=True)
             assert piece is not None
             assert whole_batches(piece.read())[0].base_offset == batch.base_offset
+
+
+@settings(max_examples=150, derandomize="FUZZ" not in os.environ)
+@given(st.booleans(), st.data())
+def test_any_damage_to_an_index_of_aborted_transactions_is_found_and_named(clean: bool, data: st.DataObject) -> None:
+    """Such an index has no checksum: what it says is what the log says, or it is refused, or somebody has to look."""
+    files, batches, topic_id = written(clean)
+    path = data.draw(st.sampled_from([path for path in sorted(files) if path.endswith(names.TXN_INDEX)]))
+    content = data.draw(damaged(files[path]))
+    disk = restored({**files, path: content})
+    found = [one for one in Verifier(disk).partition("/data/t-0") if one.path == path]
+    assert bool(found) == (content != files[path])
+    producers = Producers()
+    log = open_log(open_dir(disk), topic_id=topic_id, producers=producers, **CONFIG)
+    assert served(log) == [identity(batch) for batch in batches]
+    assert sorted(producers.snapshot()) == sorted(replayed(batches, files).snapshot())
+    try:
+        told = log.aborted(0, log.end_offset)
+    except StorageFailed:
+        return
+    assert all(0 <= one.first_offset <= one.last_offset for one in told)
 
 
 def test_an_index_with_a_flipped_bit_changes_no_answer() -> None:
@@ -163,6 +199,7 @@ def served(log: PartitionLog) -> list[tuple[int, int, int, int]]:
 
 OFFSETS = checkpoints.encode_offsets({TopicPartition("some-topic", 3): 1_234, TopicPartition("t", 0): 5})
 SNAPSHOT = snapshots.encode([ProducerEntry(7, 0, 41, 99, 3, 1_000), ProducerEntry(8, 2, 4, 9, 0, 2_000, 5, 77)])
+ABORTED = transactions.encode([Aborted(7, 0, 5, 6), Aborted(8, 2, 9, 3), Aborted(7, 7, 11, 12)])
 READERS: list[tuple[str, Callable[[bytes], Any], bytes, type[Exception]]] = [
     ("offsets", checkpoints.decode_offsets, OFFSETS, CorruptCheckpoint),
     ("epochs", checkpoints.decode_epochs, checkpoints.encode_epochs([(0, 0), (3, 17), (40, 1_000)]), CorruptCheckpoint),
@@ -170,6 +207,7 @@ READERS: list[tuple[str, Callable[[bytes], Any], bytes, type[Exception]]] = [
      CorruptCheckpoint),
     ("properties", checkpoints.decode_properties, b"version=1\ncluster.id=abc\nnode.id=1\n", CorruptCheckpoint),
     ("snapshot", snapshots.decode, SNAPSHOT, CorruptSnapshot),
+    ("aborted", lambda data: transactions.decode(data, "x"), ABORTED, CorruptIndex),
 ]  # fmt: skip
 
 
@@ -188,6 +226,8 @@ def test_any_bytes_to_a_reader(
         assert all(0 <= epoch < 1 << 31 and 0 <= start < 1 << 63 for epoch, start in found)
     elif name == "snapshot":
         assert snapshots.decode(snapshots.encode(found)) == found
+    elif name == "aborted":
+        assert all(transactions.is_possible(one) for one in found)
 
 
 @pytest.mark.parametrize("module", [group_log, txn_log, share_log], ids=lambda module: module.__name__.split(".")[-1])

@@ -11,17 +11,20 @@ from hypothesis import strategies as st
 from pykafkad.model import TopicPartition
 from pykafkad.storage import names
 from tests.kit.disk import Died, MemoryDisk
-from tests.kit.lives import PRODUCERS, Life, Truth
+from tests.kit.lives import PRODUCERS, TRANSACTIONAL, Life, Truth
 from tests.storage.helpers import open_dir, open_log
 
 INDEX = st.integers(0, 1)
 PART = st.sampled_from((0.0, 0.2, 0.5, 0.8, 0.99, 1.0))
 COUNTS = st.lists(st.integers(1, 4), min_size=1, max_size=3)
 SIZE = st.sampled_from((0, 10, 100, 400, 1_500))
-WRITE = st.tuples(st.just("write"), INDEX, COUNTS, SIZE, st.sampled_from((0, 0, 0, 1, 4)), st.sampled_from(PRODUCERS))
+PRODUCER = st.sampled_from((*PRODUCERS, *TRANSACTIONAL))
+WRITE = st.tuples(st.just("write"), INDEX, COUNTS, SIZE, st.sampled_from((0, 0, 0, 1, 4)), PRODUCER)
+END = st.tuples(st.just("end"), INDEX, st.sampled_from(TRANSACTIONAL), st.sampled_from((False, False, True)))
 CUT = st.tuples(st.just("truncate"), INDEX, PART.filter(lambda part: part < 1))
 BESIDE = st.one_of(
-    st.tuples(st.just("write"), COUNTS, SIZE, st.just(0), st.sampled_from(PRODUCERS)),
+    st.tuples(st.just("write"), COUNTS, SIZE, st.just(0), PRODUCER),
+    st.tuples(st.just("end"), st.sampled_from(TRANSACTIONAL), st.booleans()),
     st.tuples(st.just("roll")),
     st.tuples(st.just("retain")),
     st.tuples(st.just("delete_records"), PART),
@@ -33,6 +36,8 @@ STEP = st.one_of(
     WRITE,
     WRITE,
     WRITE,
+    END,
+    END,
     st.tuples(st.just("fail_to_write"), INDEX, COUNTS, SIZE, st.sampled_from((28, 30))),
     st.tuples(st.just("flush"), INDEX, PART),
     st.tuples(st.just("flush"), INDEX),
@@ -262,6 +267,39 @@ def test_a_flush_beside_the_sync_of_a_volume_makes_names_durable_itself() -> Non
         life.die_in = flush_and_die  # type: ignore[attr-defined]
         life.death = "power"
         life.do("settle_beside", 0, True, 1, "die_in")
+        life.touch(0)
+
+
+def transactions(life: Life) -> None:
+    """Aborted, committed, and one that is open; the third producer's lies around the others'."""
+    life.write(0, [1], 10, 0, 23)
+    for commit in (False, True, False):
+        for producer in (21, 22):
+            life.write(0, [1, 2], 50, 0, producer)
+        life.end(0, 21, commit)
+        life.end(0, 22, not commit)
+
+
+def test_what_was_aborted_and_what_is_open_is_known_after_any_death() -> None:
+    for seed in range(20):
+        for death in ("clean", "kill", "power"):
+            life = Life(MemoryDisk(seed), partitions=1, internal_segment_bytes=(500, 2_000)[seed % 2])
+            transactions(life)
+            if seed % 3:
+                life.flush(0, 0.5)
+                life.checkpoint()
+            life.stop() if death == "clean" else life.die(death)  # type: ignore[arg-type]
+            assert life.log(0).end_offset or death == "power"
+
+
+def test_a_marker_that_is_cut_off_has_aborted_nothing() -> None:
+    for part in (0.3, 0.5, 0.7, 0.9):
+        life = Life(MemoryDisk(), partitions=1, internal_segment_bytes=500)
+        transactions(life)
+        life.truncate(0, part)
+        life.end(0, 21, True)
+        life.end(0, 22, True)
+        life.stop()
         life.touch(0)
 
 

@@ -13,10 +13,12 @@ from kafkawire.errors import WireError
 from pykafkad.errors import StorageFailed
 from pykafkad.state.epochs import Epochs
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import recovery
+from pykafkad.storage import log, recovery, settling, snapshots
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.segment import CorruptSegment, Segment
+from pykafkad.storage.snapshots import encode
+from pykafkad.storage.transactions import TransactionIndex
 from tests.kit.disk import MemoryDisk, MemoryFile
 from tests.kit.lives import Life
 from tests.storage import test_lives
@@ -85,6 +87,21 @@ def a_torn_tail_stays(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Segment, "cut", lambda segment, size: None)
 
 
+def aborted_transactions_are_not_found_again(patch: pytest.MonkeyPatch) -> None:
+    load = recovery.load_producers
+    patch.setattr(recovery, "load_producers", lambda *arguments: load(*arguments[:-1]))
+
+
+def aborted_transactions_stay_where_their_marker_is_cut_off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(TransactionIndex, "truncate", lambda index, offset: None)
+
+
+def open_transactions_are_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(snapshots, "encode", closed := lambda entries: encode([(*entry[:7], -1) for entry in entries]))
+    patch.setattr(log, "encode", closed)
+    patch.setattr(settling, "encode", closed)
+
+
 MUTANTS: list[Plant] = [
     the_directory_is_not_synced,
     a_flush_syncs_nothing,
@@ -97,6 +114,9 @@ MUTANTS: list[Plant] = [
     checkpoints_go_on_vouching,
     a_cut_is_not_synced,
     a_torn_tail_stays,
+    aborted_transactions_are_not_found_again,
+    aborted_transactions_stay_where_their_marker_is_cut_off,
+    open_transactions_are_forgotten,
 ]
 
 
