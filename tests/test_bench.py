@@ -62,6 +62,17 @@ def test_a_goal_is_a_bound_on_the_ratio() -> None:
     assert at_least(3).reached(3) and not at_least(3).reached(2.9)
 
 
+def test_a_goal_with_a_unit_is_about_ours_alone() -> None:
+    found: Results = {"runs": {}}
+    runs = {"pykafkad": [{"first_txn_ms": 200.0}], "apache": [{"first_txn_ms": 100.0}]}
+    assert page.merge(found, figure("transactions/first"), runs, ABOUT)
+    assert "| 200 | 100 | 2.00 | ≤ 300 ms | reached |" in page.generated(found)
+    (first,) = page.lines(figure("transactions/first"), runs)
+    assert "goal ≤ 300 ms reached" in first
+    assert page.merge(found, figure("transactions/first"), runs | {"pykafkad": [{"first_txn_ms": 400.0}]}, ABOUT)
+    assert "first transaction committed: 400 where ≤ 300 ms was the goal" in page.generated(found)
+
+
 def test_the_terminal_says_medians_ratio_and_verdict() -> None:
     runs = results()["runs"]["produce/1KB/5"]
     first, second, last = page.lines(figure("produce/1KB/5"), {k: runs[k] for k in ("pykafkad", "apache")})

@@ -1,6 +1,7 @@
-"""The clients that people run, as processes with an end: librdkafka through confluent-kafka, Java's own two tools.
+"""The clients that people run, as processes with an end: librdkafka through confluent-kafka, Java's own two tools, and
+Java's producer in transactions.
 
-`python -m tests.bench.clients WHAT …` is the librdkafka process; it prints one JSON object.
+`python -m tests.bench.clients WHAT …` is the librdkafka process; it prints one JSON object. So does `Transact.java`.
 """
 
 from __future__ import annotations
@@ -10,11 +11,16 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from conformance.brokers import apache_jars, apache_missing
+from tests.bench.ratios import percentile
 
 PATIENCE = 180
+PARTITIONS = 2  # that a transaction writes to
+Transact = Callable[[str, str, int, int], dict[str, float]]  # bootstrap, topic, count, records in each
 
 
 def librdkafka(what: str, bootstrap: str, topic: str, count: int, size: int = 0) -> dict[str, float]:
@@ -77,15 +83,71 @@ def consume(bootstrap: str, topic: str, count: int) -> float:
     return seconds
 
 
+def transact(bootstrap: str, topic: str, count: int, records: int) -> dict[str, float]:
+    """Transactions of so many records of 100 bytes each, one after the other, and how long their commits took; how many
+    there were, since not every client counts all of them.
+
+    A commit sends what hasn't been sent yet, so that all of the transaction's requests are in its time.
+    """
+    from confluent_kafka import Producer
+
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": topic, "linger.ms": 0})
+    # The second time it asks a broker by its name: without a connection to one it would begin with half a second of
+    # waiting, whichever broker it is.
+    for _ in range(2):
+        producer.list_topics(topic, timeout=10)
+    began = time.perf_counter()
+    producer.init_transactions(PATIENCE)
+    send, value = producer.produce, bytes(100)
+    latencies: list[float] = []
+    first = 0.0
+    start = time.perf_counter()
+    for i in range(count):
+        producer.begin_transaction()
+        for record in range(records):
+            send(topic, value, partition=(i + record) % PARTITIONS)
+        asked = time.perf_counter()
+        producer.commit_transaction(PATIENCE)
+        latencies.append(time.perf_counter() - asked)
+        first = first or time.perf_counter() - began
+    return {"first_txn_ms": first * 1000, "asked": count, **paced(latencies, time.perf_counter() - start)}
+
+
+def paced(latencies: Sequence[float], seconds: float) -> dict[str, float]:
+    """Seconds of each commit, and of all transactions together, as metrics."""
+    ordered = sorted(latencies)
+    return {
+        "txn_s": len(ordered) / seconds,
+        "commit_p50_ms": percentile(ordered, 0.5) * 1000,
+        "commit_p99_ms": percentile(ordered, 0.99) * 1000,
+    }
+
+
+def librdkafka_transact(bootstrap: str, topic: str, count: int, records: int) -> dict[str, float]:
+    return librdkafka("transact", bootstrap, topic, count, records)
+
+
+def java_transact(bootstrap: str, topic: str, count: int, records: int) -> dict[str, float]:
+    """The same by Java's producer, which speaks transaction version 2. The first half warms its JVM up."""
+    text = java(str(Path(__file__).parent / "Transact.java"), bootstrap, topic, str(count), str(records))
+    said: Mapping[str, Any] = json.loads(text.splitlines()[-1])
+    return {"asked": 2 * count, **paced(said["latencies"], said["seconds"])}
+
+
 def tool(name: str, *args: str) -> str:
-    """What one of Kafka's performance tools printed; they are Java, so that without it there is no figure."""
+    """What one of Kafka's performance tools printed."""
+    return java(f"org.apache.kafka.tools.{name}", *args)
+
+
+def java(main: str, *args: str) -> str:
+    """What a program printed that uses Kafka's own client: without Java there is no figure."""
     if missing := apache_missing():
         raise Unavailable(missing)
     flags = ["-Xmx512M", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-    words = ["java", *flags, "-cp", f"{apache_jars()}/*", f"org.apache.kafka.tools.{name}", *args]
+    words = ["java", *flags, "-cp", f"{apache_jars()}/*", main, *args]
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=PATIENCE)
     if done.returncode:
-        raise RuntimeError(f"{name} ended with {done.returncode}: {done.stdout[-500:]}")
+        raise RuntimeError(f"{main} ended with {done.returncode}: {done.stdout[-500:]}")
     return done.stdout
 
 
@@ -122,12 +184,17 @@ def java_consume(bootstrap: str, topic: str, count: int) -> dict[str, float]:
 
 def main() -> None:
     what, bootstrap, topic, count, size = sys.argv[1:]
-    cpu = time.process_time()
-    seconds = (
-        produce(bootstrap, topic, int(count), int(size)) if what == "produce" else consume(bootstrap, topic, int(count))
-    )
-    cpu = time.process_time() - cpu
-    print(json.dumps({"records_s": int(count) / seconds, "client": cpu / seconds * 100}))
+    cpu, began = time.process_time(), time.perf_counter()
+    found: dict[str, float] = {}
+    if what == "transact":
+        found = transact(bootstrap, topic, int(count), int(size))
+        seconds = time.perf_counter() - began
+    elif what == "produce":
+        seconds = produce(bootstrap, topic, int(count), int(size))
+    else:
+        seconds = consume(bootstrap, topic, int(count))
+    found.setdefault("records_s", int(count) / seconds)
+    print(json.dumps(found | {"client": (time.process_time() - cpu) / seconds * 100}))
 
 
 if __name__ == "__main__":

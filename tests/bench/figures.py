@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.bench import compaction, fetch, latency, life, produce, small
+from tests.bench import compaction, fetch, latency, life, produce, small, transactions
 from tests.bench.figure import Figure
 
 FIGURES: Sequence[Figure] = [
     *life.FIRST,
+    *transactions.FIRST,
     *small.FIGURES,
     *produce.FIGURES,
     *fetch.FIGURES,
     *latency.FIGURES,
+    *transactions.FIGURES,
     *compaction.FIGURES,
     *life.LAST,
 ]
@@ -22,6 +24,7 @@ FAMILIES = {
     "produce": "Produce",
     "fetch": "Fetch",
     "latency": "End to end",
+    "transactions": "Transactions",
     "small": "Small requests",
 }
 

@@ -72,7 +72,7 @@ def goals(plt: Any, results: Results) -> Any:
         runs = results["runs"].get(figure.name, {})
         for metric, goal in figure.goals.items():
             both = ratio(values(runs.get(OURS, []), metric), values(runs.get(THEIRS, []), metric))
-            if both:
+            if both and not goal.unit:
                 rows.append((f"{figure.name}: {METRICS[metric].text}", both, goal))
     if not rows:
         return None
@@ -135,6 +135,17 @@ def latency(plt: Any, results: Results) -> Any:
     return drawing if drawn else None
 
 
+def transactions(plt: Any, results: Results) -> Any:
+    drawing, axes = plt.subplots(1, 3, figsize=(11, 3.8))
+    sizes = [("1", "1 record"), ("10", "10"), ("100", "100"), ("1000", "1,000"), ("java", "Java\n10 records")]
+    drawn = 0
+    for axis, metric in zip(axes, ("cpu_us_txn", "commit_p50_ms", "commit_p99_ms"), strict=True):
+        title = f"{METRICS[metric].text}, {METRICS[metric].unit}"
+        drawn += bars(axis, results, [(f"transactions/{n}", metric, label) for n, label in sizes], title, log=True)
+    legend(drawing)
+    return drawing if drawn else None
+
+
 def life(plt: Any, results: Results) -> Any:
     drawing, (a, b) = plt.subplots(1, 2, figsize=(10, 3.8))
     times = [("life/start", "ready_ms", "ready"), ("life/first-record", "consumed_ms", "first record\nconsumed")]
@@ -153,6 +164,7 @@ PLOTS: dict[str, Callable[[Any, Results], Any]] = {
     "produce": produce,
     "fetch": fetch,
     "latency": latency,
+    "transactions": transactions,
     "life": life,
 }
 
