@@ -193,15 +193,18 @@ def build(
             stamp, key, value, extra = record.timestamp, record.key, record.value, record.headers
         if base_timestamp is None:
             base_timestamp = newest = stamp
-        newest = max(newest, stamp)
-        one = bytearray(b"\0") + signed(stamp - base_timestamp) + signed(delta)
-        _put(one, key)
-        _put(one, value)
-        one += signed(len(extra))
+        elif stamp > newest:
+            newest = stamp
+        parts = [b"\0", signed(stamp - base_timestamp), signed(delta)]
+        _put(parts, key)
+        _put(parts, value)
+        parts.append(signed(len(extra)))
         for name, content in extra:
-            _put(one, name.encode())
-            _put(one, content)
-        body += signed(len(one)) + one
+            _put(parts, name.encode())
+            _put(parts, content)
+        one = b"".join(parts)
+        body += signed(len(one))
+        body += one
         count += 1
     packed = compress(codec, body, level) if codec else body
     attributes = codec | 0x08 * append_time | 0x10 * transactional | 0x20 * control
@@ -230,8 +233,9 @@ def build(
 _NO_HEADERS: Sequence[tuple[str, bytes | None]] = ()
 
 
-def _put(out: bytearray, data: bytes | None) -> None:
+def _put(parts: list[bytes], data: bytes | None) -> None:
     if data is None:
-        out += b"\x01"
+        parts.append(b"\x01")
     else:
-        out += signed(len(data)) + data
+        parts.append(signed(len(data)))
+        parts.append(data)

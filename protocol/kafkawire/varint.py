@@ -52,7 +52,8 @@ def longer_uvarint(buffer: Sequence[int], position: int, value: int) -> tuple[in
 
 def varint(value: int) -> bytes:
     """A zig-zag varint of up to 64 bits."""
-    return uvarint(value << 1 if value >= 0 else (-value << 1) - 1)
+    value = value << 1 if value >= 0 else (-value << 1) - 1
+    return SMALL[value] if value < 128 else uvarint(value)
 
 
 def read_varint(buffer: Sequence[int], position: int) -> tuple[int, int]:

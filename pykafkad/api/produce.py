@@ -30,6 +30,7 @@ from pykafkad.state.acceptance import Unreadable, begins_transactional
 
 if TYPE_CHECKING:
     from pykafkad.runtime.partition import Appended, Partition
+    from pykafkad.state.verification import Guard
 
 _ADMIN_CLIENT = "__admin_client"  # tools of Kafka's own that may write internal topics
 _ALL = -1
@@ -100,13 +101,17 @@ class _Again:
             or not call.authorise(_WRITE, _TOPIC, name)
         ):
             return None
-        kind = PLAIN
+        kind, guard = PLAIN, None
         if mould.transactional_id is not None:
             kind = TRANSACTIONAL
-            if not partition.in_progress(batches) or not _may_transact(call, mould.transactional_id):
+            if not _may_transact(call, mould.transactional_id):
                 return None
+            if not partition.in_progress(batches):
+                guard = _vouched_at_once(call, mould.transactional_id, partition, batches)
+                if guard is None:
+                    return None
         partition.cells.produces.value += len(batches)
-        results = partition.append_run(batches, mould.acks, call.now, call.version >= 7, kind)
+        results = partition.append_run(batches, mould.acks, call.now, call.version >= 7, kind, guard)
         numbers = [(result[0], result[2], result[3]) for result in results if not isinstance(result, Refused)]
         if len(numbers) == len(results):
             return [mould.answers(correlations, numbers)]
@@ -279,6 +284,25 @@ def _vouch(call: Call, request: produce.Request, transactional_id: str) -> Vouch
     ((producer_id, epoch),) = producers
     producer = Producer(transactional_id, producer_id, epoch, version >= IMPLICIT_ADD)
     return vouch(node, producer, batches, call.now, lambda code: _unverified(code, version))
+
+
+def _vouched_at_once(
+    call: Call, transactional_id: str, partition: Partition, batches: list[memoryview]
+) -> Guard | None:
+    """What to show with batches that begin something on their partition, if the coordinator vouches for their producer
+    without having to wait for anything. None: it has to be asked in the ordinary way.
+    """
+    fields = [unpack(records, 0) for records in batches]
+    producer_id, epoch, sequence = fields[0][9:12]
+    if producer_id < 0 or any(not one[5] & TRANSACTIONAL or one[9:11] != (producer_id, epoch) for one in fields):
+        return None
+    producer = Producer(transactional_id, producer_id, epoch, call.version >= IMPLICIT_ADD)
+    vouched = vouch(call.node, producer, [(partition, sequence)], call.now, Unverified)
+    if isinstance(vouched, asyncio.Future):
+        vouched.cancel()
+        return None
+    guard = vouched.get((partition.topic, partition.index))
+    return None if isinstance(guard, Refused) else guard
 
 
 def _unverified(code: ErrorCode, version: int) -> Unverified:

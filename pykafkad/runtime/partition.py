@@ -26,7 +26,7 @@ from pykafkad.runtime.preparing import prepare
 from pykafkad.runtime.waits import Growers, Line
 from pykafkad.state import acceptance
 from pykafkad.state.replicas import Follower, Leader, Offline, Role
-from pykafkad.state.sequences import Duplicate, Producers, marker_batch
+from pykafkad.state.sequences import Duplicate, Ending, Producers, marker_batch
 from pykafkad.storage.spans import distance
 
 if TYPE_CHECKING:
@@ -280,10 +280,17 @@ class Partition:
         return None
 
     def append_run(
-        self, run: Sequence[memoryview], acks: int, now: int, zstd: bool = True, kind: int = PLAIN
+        self,
+        run: Sequence[memoryview],
+        acks: int,
+        now: int,
+        zstd: bool = True,
+        kind: int = PLAIN,
+        guard: Guard | None = None,
     ) -> list[Appended | Refused]:
         """What ``append`` would do with one after the other, in fewer writes: usual batches that follow each other go
-        together. The views are stamped in place, so they must be writable. Transactional ones must be ``in_progress``.
+        together. The views are stamped in place, so they must be writable. Transactional ones must be ``in_progress``,
+        or all of the producer for whom the ``guard`` was given out.
         """
         results: list[Appended | Refused] = []
         log, epoch = self.log, self.leader_epoch
@@ -295,7 +302,7 @@ class Partition:
             fields = self._usual(records, size, acks, now, zstd, kind)
             if fields is not None and size <= room:
                 header: BatchHeader = _new(BatchHeader, (0, base, size, epoch, *fields[3:]))
-                if header[10] < 0 or self._follows_on(headers, header):
+                if header[10] < 0 or self._follows_on(headers, header, guard):
                     stamp(records, 0, base, epoch)
                     batches.append(records)
                     headers.append(header)
@@ -305,16 +312,16 @@ class Partition:
             if headers:
                 results += self._write(batches, headers, now)
                 batches, headers = [], []
-            results.append(self.append(records, acks, now, zstd, kind))
+            results.append(self.append(records, acks, now, zstd, kind, guard))
             base, room = log.end_offset, log.room
         if headers:
             results += self._write(batches, headers, now)
         return results
 
-    def _follows_on(self, headers: Sequence[BatchHeader], header: BatchHeader) -> bool:
+    def _follows_on(self, headers: Sequence[BatchHeader], header: BatchHeader, guard: Guard | None) -> bool:
         """Whether an idempotent producer's batch is in sequence behind those that are to be written before it."""
         if not headers:
-            return self.producers.check(header) is None
+            return self.producers.check(header, guard) is None
         before = headers[-1]
         return before[10:12] == header[10:12] and header[12] == (before[12] + before[7] + 1) & 0x7FFFFFFF
 
@@ -368,7 +375,7 @@ class Partition:
         return _new(Appended, (base, end - 1, now if self._append_time else -1, log.start_offset))
 
     def _landed(self, end: int, size: int, count: int) -> None:
-        """A client's records are in the log."""
+        """Records are in the log."""
         cells = self.cells
         cells.messages_in.value += count
         cells.bytes_in.value += size
@@ -389,14 +396,14 @@ class Partition:
             self._grown(end, size)
 
     def append_own(self, batch: bytes | bytearray, now: int, guard: Guard | None = None) -> int | Refused:
-        """A coordinator's records, one whole batch. Its base offset; StorageFailed if it isn't written. Refused are
-        those in a transaction that nobody vouches for.
+        """A coordinator's records, one whole batch, stamped in place where it can be. Its base offset; StorageFailed if
+        it isn't written. Refused are those in a transaction that nobody vouches for.
         """
         if not self.leads:
             raise StorageFailed(self.log.directory, NOT_LEADER.detail)
         log = self.log
         base = log.end_offset
-        own = bytearray(batch)
+        own = batch if isinstance(batch, bytearray) else bytearray(batch)
         stamp(own, 0, base, self.leader_epoch)
         header = header_at(own, 0)
         if header.producer_id >= 0:
@@ -412,9 +419,7 @@ class Partition:
             self.producers.replay(header)
             if not self._transactional:
                 self._refresh()
-        self.cells.messages_in.value += header.count
-        self.cells.bytes_in.value += header.length
-        self._grown(log.end_offset, header.length)
+        self._landed(log.end_offset, header.length, header.count)
         return base
 
     def may_append(self, acks: int) -> Refused | None:
@@ -435,10 +440,10 @@ class Partition:
         return self.producers.guard(producer_id, sequence, epoch, now, epoch_bumps)
 
     def in_progress(self, run: Sequence[Buffer]) -> bool:
-        """Whether all these batches belong to transactions that are open here, so that nobody need vouch for them."""
+        """Whether all these batches belong to transactions that are open here, so that nobody need vouch for them.
+        They are at least as long as a header.
+        """
         for records in run:
-            if len(records) < HEADER_SIZE:
-                return False
             fields = unpack(records, 0)
             if not self.producers.ongoing(fields[9], fields[10]):
                 return False
@@ -464,7 +469,7 @@ class Partition:
             log.append_marker(batch, header, None if commit else producers.would_abort(producer_id, base), now)
         except StorageFailed as failure:
             return self._storage(failure)
-        producers.replay(header, batch)
+        producers.replay(header, Ending(commit, coordinator_epoch))
         self._landed(base + 1, header.length, 1)
         return Appended(base, base, now if self._append_time else -1, log.start_offset)
 

@@ -36,7 +36,7 @@ RELOAD_S = 1.0  # after a read that failed; a directory that is lost closes the 
 
 
 class StoredCodec(NamedTuple):
-    """How a machine's records become bytes and back: one of ``kafkawire.stored``'s modules."""
+    """How a machine's records become bytes and back: one of ``kafkawire.stored``'s modules, or what the machine has."""
 
     write: Callable[[Any, Any, int], tuple[bytes, bytes | None]]
     read: Callable[[bytes, bytes | None], tuple[Any, Any]]

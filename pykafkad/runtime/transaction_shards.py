@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kafkawire.stored import txn_log
 from pykafkad.runtime.endings import Endings, WriteMarker
 from pykafkad.runtime.shard import Shard, StoredCodec
+from pykafkad.state.transactions import stored
 from pykafkad.state.transactions.ledger import TransactionMachine, TransactionSettings
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pykafkad.runtime.partition import Partition
 
 TransactionShard = Shard[TransactionMachine]
-_CODEC = StoredCodec(txn_log.write, txn_log.read)
+_CODEC = StoredCodec(stored.write, stored.read)
 
 
 def transaction_shard(

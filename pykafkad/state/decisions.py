@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Write(NamedTuple):
-    """One record for the machine's own partition: stored messages of kafkawire; ``value`` None is a tombstone."""
+    """One record for the machine's own partition, in the words of its log's codec; ``value`` None is a tombstone."""
 
     key: Any
     value: Any

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from kafkawire.batches import seal
 from kafkawire.errors import ErrorCode
 from kafkawire.records import build, iterate
 from pykafkad.errors import Refused
@@ -37,6 +38,8 @@ ABORT, COMMIT = 0, 1
 LATE_AFTER_MS = 5 * 60 * 1000  # past the longest timeout a transaction may have: then nobody is going to end it
 _MARKER_KEY = Struct(">hh")
 _MARKER_VALUE = Struct(">hi")
+_MARKER = bytes(build([(bytes(_MARKER_KEY.size), bytes(_MARKER_VALUE.size))], transactional=True, control=True))
+_MARKER_TIMES_AND_PRODUCER = Struct(">qqqh")
 TRANSACTIONAL = 0x10
 CONTROL = 0x20
 
@@ -267,9 +270,11 @@ class Producers:
                 opened[entry.current_txn_first_offset] = entry.producer_id
         self._open.update(sorted(opened.items()))
 
-    def replay(self, header: BatchHeader, control: bytes | bytearray | memoryview | None = None) -> Aborted | None:
-        """A batch is in the log; ``control`` is the whole batch if it is a control batch. Returns the transaction that
-        the batch aborted, for the index.
+    def replay(
+        self, header: BatchHeader, control: bytes | bytearray | memoryview | Ending | None = None
+    ) -> Aborted | None:
+        """A batch is in the log; ``control`` is the whole batch if it is a control batch, or what its marker says.
+        Returns the transaction that the batch aborted, for the index.
         """
         producer_id = header.producer_id
         if producer_id < 0:
@@ -278,7 +283,8 @@ class Producers:
         if producer is None:
             producer = self._producers[producer_id] = _Producer()
         if header.attributes & CONTROL:
-            return None if control is None else self._ended_by(producer, header, control)
+            ending = control if control is None or isinstance(control, Ending) else read_marker(control)
+            return None if ending is None else self._ended_by(producer, header, ending)
         window = producer.window
         if header.producer_epoch != producer.epoch:
             producer.epoch = header.producer_epoch
@@ -299,13 +305,8 @@ class Producers:
                 self._open[header.base_offset] = producer_id
         return None
 
-    def _ended_by(
-        self, producer: _Producer, header: BatchHeader, control: bytes | bytearray | memoryview
-    ) -> Aborted | None:
+    def _ended_by(self, producer: _Producer, header: BatchHeader, marker: Ending) -> Aborted | None:
         """A commit or abort marker: the transaction is over; under a new epoch (KIP-890) sequences begin anew."""
-        marker = read_marker(control)
-        if marker is None:
-            return None
         producer_id, first = header.producer_id, producer.txn_first_offset
         self.guards.ended(producer_id, header.producer_epoch)
         producer.coordinator_epoch = marker.coordinator_epoch
@@ -358,16 +359,13 @@ def read_marker(batch: bytes | bytearray | memoryview) -> Ending | None:
 
 
 def marker_batch(producer_id: int, epoch: int, commit: bool, coordinator_epoch: int, now: int) -> bytearray:
-    """The control batch that ends a transaction."""
-    kind = COMMIT if commit else ABORT
-    return build(
-        [(_MARKER_KEY.pack(0, kind), _MARKER_VALUE.pack(0, coordinator_epoch))],
-        timestamp=now,
-        producer_id=producer_id,
-        producer_epoch=epoch,
-        transactional=True,
-        control=True,
-    )
+    """The control batch that ends a transaction. All of them have the same shape."""
+    batch = bytearray(_MARKER)
+    _MARKER_TIMES_AND_PRODUCER.pack_into(batch, 27, now, now, producer_id, epoch)
+    _MARKER_KEY.pack_into(batch, 66, 0, COMMIT if commit else ABORT)
+    _MARKER_VALUE.pack_into(batch, 71, 0, coordinator_epoch)
+    seal(batch, 0, len(batch))
+    return batch
 
 
 def _stale_epoch(producer_id: int, epoch: int, known: int) -> Refused:

@@ -12,17 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kafkawire.stored import txn_log
 from pykafkad.errors import Refused
 from pykafkad.state.decisions import NOTHING, Decision, Write
 from pykafkad.state.transactions import bodies
 from pykafkad.state.transactions.bodies import Identity
 from pykafkad.state.transactions.ledger import TransactionMachine, TransactionSettings
-from pykafkad.state.transactions.phases import Empty
-from pykafkad.state.transactions.stored import record
+from pykafkad.state.transactions.phases import Empty, Prepared
+from pykafkad.state.transactions.stored import read, record, started_at
+from pykafkad.state.transactions.stored import write as encode
 
 Words = dict[str, str]
-NAMES = ("Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort")
 
 
 class TransactionScript:
@@ -58,8 +57,7 @@ class TransactionScript:
 
     def _replay(self, write: Write) -> None:
         """Through the bytes, as the log keeps it."""
-        key, value = txn_log.write(write.key, write.value, write.version)
-        self.machine.replay(*txn_log.read(key, value))
+        self.machine.replay(*read(*encode(write.key, write.value, write.version)))
 
     def _fresh(self, transactional_id: str, named: Words) -> int | None:
         if "none" in named.get("fresh", "") or not self.machine.needs_producer_id(transactional_id):
@@ -169,17 +167,18 @@ def _partitions(words: list[str]) -> Sequence[tuple[str, int]]:
 
 
 def _record(write: Write) -> str:
-    name, value = write.key.transactional_id, write.value
-    if value is None:
+    name, known = write.key, write.value
+    if known is None:
         return f"{name} gone"
-    said = [f"{name} {NAMES[value.transaction_status]} {value.producer_id}/{value.producer_epoch}"]
-    if value.previous_producer_id not in (-1, value.producer_id):
-        said.append(f"before {value.previous_producer_id}")
-    if value.next_producer_id != -1:
-        said.append(f"next {value.next_producer_id}")
-    if value.transaction_start_timestamp_ms != -1:
-        said.append(f"begun {value.transaction_start_timestamp_ms}")
-    where = [f"{one.topic}:{index}" for one in value.transaction_partitions or () for index in one.partition_ids]
+    phase = known.phase
+    said = [f"{name} {phase.name} {known.producer_id}/{known.epoch}"]
+    if known.previous_producer_id not in (-1, known.producer_id):
+        said.append(f"before {known.previous_producer_id}")
+    if isinstance(phase, Prepared) and phase.next_producer_id != -1:
+        said.append(f"next {phase.next_producer_id}")
+    if started_at(phase) != -1:
+        said.append(f"begun {started_at(phase)}")
+    where = [f"{topic}:{index}" for topic, index in sorted(getattr(phase, "partitions", ()))]
     if where:
         said.append(f"[{' '.join(where)}]")
     if write.version == 0:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kafkawire import records as wire_records
 from kafkawire.api import heartbeat, produce
+from kafkawire.errors import ErrorCode
 from kafkawire.headers import request_frame
 from pykafkad import api
 from pykafkad.net.dispatch import Dispatcher
@@ -19,6 +20,7 @@ from tests.kit.broker import Broker, topic_id
 from tests.kit.disk import MemoryDisk
 from tests.kit.loop import run
 from tests.kit.net import Harness, received
+from tests.kit.vouching import Voucher
 
 NOW = 1_700_000_000_000
 
@@ -35,6 +37,7 @@ class Asked(NamedTuple):
     producer: tuple[int, int, int] = (-1, -1, -1)  # id, epoch, sequence
     client: str | None = "tester"
     harm: str = ""
+    transactional: bool = False
 
     def frame(self, correlation: int) -> bytes:
         producer_id, epoch, sequence = self.producer
@@ -44,6 +47,7 @@ class Asked(NamedTuple):
             producer_id=producer_id,
             producer_epoch=epoch,
             base_sequence=sequence,
+            transactional=self.transactional,
         )
         if self.harm == "crc":
             batch = batch[:-1] + bytes([batch[-1] ^ 1])
@@ -65,7 +69,7 @@ class Asked(NamedTuple):
             acks=self.acks,
             timeout_ms=1000,
             topic_data=[topic],
-            transactional_id="x" if self.harm == "transactional" else None,
+            transactional_id="x" if self.transactional or self.harm == "transactional" else None,
         )
         made = b"".join(map(bytes, request_frame(0, self.version, correlation, self.client, asked)))  # type: ignore[arg-type]
         if self.harm == "tag":
@@ -169,6 +173,7 @@ asks = st.builds(
     producer=st.one_of(st.just((-1, -1, -1)), producers),
     client=st.sampled_from(["tester", "tester", "other", "", None]),
     harm=harms,
+    transactional=st.just(False),
 )
 repeated = st.lists(
     st.tuples(asks, st.integers(1, 6)).map(lambda pair: [pair[0]] * pair[1]), min_size=1, max_size=8
@@ -190,6 +195,103 @@ def test_every_version(version: int) -> None:
         side = both([Asked(version=version, size=size) for size in (1, 100, 127, 128, 16_300, 16_400, 100_000, 1)], 3)
         (route,) = side.harness.server.dispatcher._routes.values()
         assert bool(route.moulds) == (version >= 5), "the shorter way was taken where there is one"
+
+    run(main())
+
+
+transactions = st.lists(
+    st.tuples(
+        st.lists(
+            st.builds(
+                Asked,
+                version=st.sampled_from([9, 9, 9, 11, 12, 13]),
+                acks=st.just(-1),
+                topic=st.just("t"),
+                index=st.sampled_from([0, 0, 0, 1]),
+                count=st.integers(1, 2),
+                size=st.just(10),
+                producer=producers,
+                client=st.just("tester"),
+                harm=st.just(""),
+                transactional=st.sampled_from([True] * 9 + [False]),
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+        st.sampled_from([None, (7, 0), (7, 1), (8, 0), (8, 1)]),
+    ),
+    max_size=8,
+)
+CODES = (ErrorCode.NONE, ErrorCode.TRANSACTION_ABORTABLE, ErrorCode.CONCURRENT_TRANSACTIONS)
+
+
+def both_in_transactions(turns: Sequence[tuple[Sequence[Asked], tuple[int, int] | None]], said: ErrorCode) -> Side:
+    """Bursts, each with the end of some producer's transaction behind it; the coordinator says the same all the time."""
+    short, long = Side(again=True), Side(again=False)
+    vouchers = [Voucher(said), Voucher(said)]
+    try:
+        for side, voucher in zip((short, long), vouchers, strict=True):
+            side.broker.node.transactions = voucher  # type: ignore[assignment]
+        for asked, ended in turns:
+            frames = [one.frame(number) for number, one in enumerate(asked)]
+            assert short.say([b"".join(frames)]) == long.say(frames)
+            for side in (short, long):
+                for index in (0, 1) if ended else ():
+                    side.broker.end("t", *ended, commit=True, index=index)
+        assert short.logs() == long.logs()
+        assert short.counted() == long.counted()
+        assert said or vouchers[0].asked == vouchers[1].asked, "one was asked for nothing"
+        return short
+    finally:
+        short.close()
+        long.close()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(transactions, st.sampled_from(CODES))
+def test_transactions_begin_and_go_on_as_in_the_ordinary_way(turns: list[Any], said: ErrorCode) -> None:
+    async def main() -> None:
+        both_in_transactions(turns, said)
+
+    run(main())
+
+
+@pytest.mark.parametrize("version", [9, 11, 12, 13])
+def test_transactions_of_several_batches_one_after_the_other(version: int) -> None:
+    def at(sequence: int, epoch: int) -> Asked:
+        return Asked(version=version, acks=-1, producer=(7, epoch, sequence), transactional=True)
+
+    async def main() -> None:
+        bumps = version >= 12
+        turns = []
+        for number in range(4):  # under version 2 each transaction has its own epoch, and begins at 0
+            first, epoch = (0, number) if bumps else (3 * number, 0)
+            turns.append(([at(first + i, epoch) for i in range(3)], (7, epoch + 1 if bumps else 0)))
+        side = both_in_transactions(turns, ErrorCode.NONE)
+        assert side.broker.partition("t").log.end_offset == 4 * (3 + 1)
+
+    run(main())
+
+
+def test_who_must_wait_for_the_coordinator_goes_the_ordinary_way() -> None:
+    def at(sequence: int) -> bytes:
+        return Asked(acks=-1, producer=(7, 0, sequence), transactional=True).frame(sequence)
+
+    async def main() -> None:
+        side, voucher = Side(again=True), Voucher()
+        side.broker.node.transactions = voucher  # type: ignore[assignment]
+        try:
+            assert side.say([at(0)])
+            side.broker.end("t", 7, 0, commit=True)
+            voucher.slow = True
+            assert side.say([at(1) + at(2)]) == b"" and side.harness.server.waiting == 1
+            voucher.answer()
+            while side.harness.server.waiting:
+                await asyncio.sleep(0)
+            assert received(side.client)
+            assert side.broker.partition("t").log.end_offset == 4
+        finally:
+            side.close()
 
     run(main())
 

@@ -35,7 +35,7 @@ from pykafkad.state.transactions.phases import (
     PrepareEpochFence,
     TopicIndex,
 )
-from pykafkad.state.transactions.stored import TransactionLogKey, record, started_at, tombstone, transaction_of
+from pykafkad.state.transactions.stored import record, started_at, tombstone
 from pykafkad.state.transactions.transaction import (
     BUMPING,
     EXHAUSTED,
@@ -411,21 +411,21 @@ class TransactionMachine:
 
     # ── records ──
 
-    def replay(self, key: Any, value: Any) -> None:
-        if not isinstance(key, TransactionLogKey):
+    def replay(self, key: str | None, value: Transaction | None) -> None:
+        """``key`` is a transactional id; None, a record of a kind that this machine knows nothing of."""
+        if key is None:
             return
-        transactional_id = key.transactional_id
-        self.open.pop(transactional_id, None)
-        self.prepared.pop(transactional_id, None)
+        self.open.pop(key, None)
+        self.prepared.pop(key, None)
         if value is None:
-            self.transactions.pop(transactional_id, None)
-            self._last_epochs.pop(transactional_id, None)
+            self.transactions.pop(key, None)
+            self._last_epochs.pop(key, None)
             return
-        known = self.transactions[transactional_id] = transaction_of(value)
-        if isinstance(known.phase, Ongoing):
-            self.open[transactional_id] = None
-        elif isinstance(known.phase, Prepared):
-            self.prepared[transactional_id] = None
+        self.transactions[key] = value
+        if isinstance(value.phase, Ongoing):
+            self.open[key] = None
+        elif isinstance(value.phase, Prepared):
+            self.prepared[key] = None
 
     def _write(self, ticket: int, transactional_id: str, made: Transaction, body: Any) -> Decision:
         return Decision((self._record(transactional_id, made),), (Reply(ticket, body),))

@@ -1,10 +1,12 @@
-"""Transactions as records of ``__transaction_state`` say them, and back."""
+"""Transactions as records of ``__transaction_state`` keep them: the codec of the transaction machine's log."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 
+from kafkawire.stored import txn_log
 from kafkawire.stored.txn_log import PartitionsSchema, TransactionLogKey, TransactionLogValue
 from pykafkad.state.decisions import Write
 from pykafkad.state.transactions.phases import (
@@ -18,12 +20,9 @@ from pykafkad.state.transactions.phases import (
     Phase,
     PrepareAbort,
     PrepareCommit,
-    Prepared,
     PrepareEpochFence,
 )
 from pykafkad.state.transactions.transaction import NO_PRODUCER, Transaction
-
-__all__ = ["TransactionLogKey", "TransactionLogValue", "record", "tombstone", "transaction_of"]
 
 _BY_NUMBER: dict[int, type[Phase]] = {
     phase.number: phase
@@ -32,40 +31,64 @@ _BY_NUMBER: dict[int, type[Phase]] = {
 
 
 def record(transactional_id: str, known: Transaction, version: int) -> Write:
-    """``version`` of the value: 0 has no room for what came with KIP-890, and forgets it."""
+    """What a transactional id has become, as a value of this version will tell it."""
+    return Write(transactional_id, known if version > 0 else known.without_bumps(), version)
+
+
+def tombstone(transactional_id: str) -> Write:
+    return Write(transactional_id, None)
+
+
+def write(transactional_id: str, known: Transaction | None, version: int) -> tuple[bytes, bytes | None]:
+    """The bytes of a record's key and value."""
+    key = TransactionLogKey(transactional_id=transactional_id)
+    return txn_log.write(key, None if known is None else _value_of(known, version), version)
+
+
+def read(key: bytes, value: bytes | None) -> tuple[str | None, Transaction | None]:
+    """The transactional id and what is known of it; None is a tombstone, and no id a record that means nothing here."""
+    found, stored = txn_log.read(key, value)
+    if not isinstance(found, TransactionLogKey):
+        return None, None
+    return found.transactional_id, None if stored is None else _transaction_of(stored)
+
+
+def _value_of(known: Transaction, version: int) -> TransactionLogValue:
     phase = known.phase
-    partitions: Partitions = phase.partitions if isinstance(phase, Ongoing | Prepared) else frozenset()
+    ending = isinstance(phase, (PrepareCommit, PrepareAbort))
     value = TransactionLogValue(
         producer_id=known.producer_id,
         producer_epoch=known.epoch,
         transaction_timeout_ms=known.timeout_ms,
         transaction_status=phase.number,
-        transaction_partitions=[
-            PartitionsSchema(topic=topic, partition_ids=[index for _, index in those])
-            for topic, those in groupby(sorted(partitions), key=itemgetter(0))
-        ],
+        transaction_partitions=_topics(phase.partitions) if ending or isinstance(phase, Ongoing) else [],
         transaction_last_update_timestamp_ms=known.updated_at,
         transaction_start_timestamp_ms=started_at(phase),
     )
     if version > 0:
         value.previous_producer_id = known.previous_producer_id
-        value.next_producer_id = phase.next_producer_id if isinstance(phase, Prepared) else NO_PRODUCER
+        value.next_producer_id = phase.next_producer_id if ending else NO_PRODUCER
         value.client_transaction_version = known.client_version
     if isinstance(phase, Empty):
         value.transaction_partitions = None  # as Kafka writes it
-    return Write(TransactionLogKey(transactional_id=transactional_id), value, version)
+    return value
 
 
-def tombstone(transactional_id: str) -> Write:
-    return Write(TransactionLogKey(transactional_id=transactional_id), None)
+@lru_cache(maxsize=64)
+def _topics(partitions: Partitions) -> list[PartitionsSchema]:
+    """A transaction is written with the same partitions again and again, and so is the producer's next one."""
+    return [
+        PartitionsSchema(topic=topic, partition_ids=[index for _, index in those])
+        for topic, those in groupby(sorted(partitions), key=itemgetter(0))
+    ]
 
 
 def started_at(phase: Phase) -> int:
     """When the transaction began; the last one, if none is open. −1 if there was none under this identity."""
-    return NEVER if isinstance(phase, Empty | Dead | PrepareEpochFence) else phase.started_at
+    return NEVER if isinstance(phase, (Empty, Dead, PrepareEpochFence)) else phase.started_at
 
 
-def transaction_of(value: TransactionLogValue) -> Transaction:
+def _transaction_of(value: TransactionLogValue) -> Transaction:
     return Transaction(
         producer_id=value.producer_id,
         epoch=value.producer_epoch,

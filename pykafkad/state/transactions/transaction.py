@@ -6,7 +6,7 @@ transactional id gets another producer id, and 32,767 is left for the coordinato
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pykafkad.state.transactions.phases import (
     CompleteAbort,
@@ -26,8 +26,7 @@ EXHAUSTED = EPOCH_MAX - 1
 BUMPING = 2  # the transaction version (KIP-890) from which on every end raises the epoch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(NamedTuple):
     producer_id: int
     epoch: int
     timeout_ms: int
@@ -46,7 +45,14 @@ class Transaction:
 
     def moved(self, phase: Phase, now: int, **changes: int) -> Transaction:
         """The next state; the producer id that it had is always remembered."""
-        return replace(self, phase=phase, updated_at=now, previous_producer_id=self.producer_id, **changes)
+        return self._replace(phase=phase, updated_at=now, previous_producer_id=self.producer_id, **changes)
+
+    def without_bumps(self) -> Transaction:
+        """What a record of version 0 keeps, which has no room for what came with KIP-890."""
+        phase = self.phase
+        if isinstance(phase, Prepared) and phase.next_producer_id != NO_PRODUCER:
+            phase = type(phase)(phase.partitions, phase.started_at)
+        return self._replace(phase=phase, previous_producer_id=NO_PRODUCER, client_version=0)
 
 
 def initialised(producer_id: int, timeout_ms: int, now: int) -> Transaction:

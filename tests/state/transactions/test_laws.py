@@ -12,8 +12,8 @@ from pykafkad.errors import Refused
 from pykafkad.state.decisions import Decision
 from pykafkad.state.transactions.bodies import Identity
 from pykafkad.state.transactions.ledger import TransactionMachine, TransactionSettings
+from pykafkad.state.transactions import stored
 from pykafkad.state.transactions.phases import COMES_FROM, Empty, Ongoing, Prepared
-from pykafkad.state.transactions.stored import transaction_of
 from pykafkad.state.transactions.transaction import Transaction
 from tests.kit.machine_laws import UnderLaw
 
@@ -154,17 +154,26 @@ def test_any_walk_keeps_the_laws(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(10))
+def test_what_is_read_of_a_record_is_what_was_replayed_when_it_was_written(seed: int) -> None:
+    walk = Walk(seed)
+    for _ in range(200):
+        walk.step()
+    assert {write.version for write in walk.law.log if write.value is not None} == {min(walk.version, 1)}
+    for write in walk.law.log:
+        assert stored.read(*stored.write(write.key, write.value, write.version)) == (write.key, write.value)
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_phases_follow_the_drawing(seed: int) -> None:
     walk = Walk(seed)
     for _ in range(200):
         walk.step()
     last: dict[str, Transaction] = {}
     for write in walk.law.log:
-        name = write.key.transactional_id
-        if write.value is None:
+        name, now = write.key, write.value
+        if now is None:
             last.pop(name, None)
             continue
-        now = transaction_of(write.value)
         if name in last:
             assert type(last[name].phase) in COMES_FROM[type(now.phase)]
         last[name] = now
