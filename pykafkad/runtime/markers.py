@@ -39,5 +39,7 @@ def write_marker(
     appended = partition.append_marker(*marker[:4], now, marker.epoch_bumps)
     if isinstance(appended, Refused):
         done(appended.code)
+    elif partition.high_watermark > appended.last_offset:
+        done(ErrorCode.NONE)
     else:
         partition.committed(appended.last_offset + 1, lambda: done(ErrorCode.NONE), lambda refused: done(refused.code))

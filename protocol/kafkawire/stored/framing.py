@@ -29,8 +29,11 @@ def write(key: Any, value: Any, version: int) -> tuple[bytes, bytes | None]:
     """The bytes of a record: ``version`` is the value's; no value makes a tombstone."""
     out = bytearray(key.__wire__.key.to_bytes(2, "big"))
     encode_into(key, key.__wire__.versions.first, out)
-    if value is None:
-        return bytes(out), None
-    body = bytearray(version.to_bytes(2, "big"))
-    encode_into(value, version, body)
-    return bytes(out), bytes(body)
+    return bytes(out), None if value is None else write_value(value, version)
+
+
+def write_value(value: Any, version: int) -> bytes:
+    """The bytes of a record's value alone."""
+    out = bytearray(version.to_bytes(2, "big"))
+    encode_into(value, version, out)
+    return bytes(out)

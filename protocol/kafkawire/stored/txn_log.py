@@ -22,6 +22,7 @@ from kafkawire.schema import (
 )
 from kafkawire.stored.framing import read_record
 from kafkawire.stored.framing import write as write
+from kafkawire.stored.framing import write_value as write_value
 
 
 @message(api_key=0, versions=between(0, 0))

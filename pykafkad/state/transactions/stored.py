@@ -20,6 +20,7 @@ from pykafkad.state.transactions.phases import (
     Phase,
     PrepareAbort,
     PrepareCommit,
+    Prepared,
     PrepareEpochFence,
 )
 from pykafkad.state.transactions.transaction import NO_PRODUCER, Transaction
@@ -28,6 +29,7 @@ _BY_NUMBER: dict[int, type[Phase]] = {
     phase.number: phase
     for phase in (Empty, Ongoing, PrepareCommit, PrepareAbort, CompleteCommit, CompleteAbort, Dead, PrepareEpochFence)
 }
+_WITH_PARTITIONS = (Ongoing, PrepareCommit, PrepareAbort)
 
 
 def record(transactional_id: str, known: Transaction, version: int) -> Write:
@@ -41,8 +43,8 @@ def tombstone(transactional_id: str) -> Write:
 
 def write(transactional_id: str, known: Transaction | None, version: int) -> tuple[bytes, bytes | None]:
     """The bytes of a record's key and value."""
-    key = TransactionLogKey(transactional_id=transactional_id)
-    return txn_log.write(key, None if known is None else _value_of(known, version), version)
+    key = _key_of(transactional_id)
+    return key, None if known is None else txn_log.write_value(_value_of(known, version), version)
 
 
 def read(key: bytes, value: bytes | None) -> tuple[str | None, Transaction | None]:
@@ -53,21 +55,25 @@ def read(key: bytes, value: bytes | None) -> tuple[str | None, Transaction | Non
     return found.transactional_id, None if stored is None else _transaction_of(stored)
 
 
+@lru_cache(maxsize=1024)
+def _key_of(transactional_id: str) -> bytes:
+    return txn_log.write(TransactionLogKey(transactional_id=transactional_id), None, 0)[0]
+
+
 def _value_of(known: Transaction, version: int) -> TransactionLogValue:
     phase = known.phase
-    ending = isinstance(phase, (PrepareCommit, PrepareAbort))
     value = TransactionLogValue(
         producer_id=known.producer_id,
         producer_epoch=known.epoch,
         transaction_timeout_ms=known.timeout_ms,
         transaction_status=phase.number,
-        transaction_partitions=_topics(phase.partitions) if ending or isinstance(phase, Ongoing) else [],
+        transaction_partitions=_topics(phase.partitions) if isinstance(phase, _WITH_PARTITIONS) else [],
         transaction_last_update_timestamp_ms=known.updated_at,
         transaction_start_timestamp_ms=started_at(phase),
     )
     if version > 0:
         value.previous_producer_id = known.previous_producer_id
-        value.next_producer_id = phase.next_producer_id if ending else NO_PRODUCER
+        value.next_producer_id = phase.next_producer_id if isinstance(phase, Prepared) else NO_PRODUCER
         value.client_transaction_version = known.client_version
     if isinstance(phase, Empty):
         value.transaction_partitions = None  # as Kafka writes it

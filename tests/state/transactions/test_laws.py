@@ -10,9 +10,9 @@ import pytest
 from kafkawire.errors import ErrorCode
 from pykafkad.errors import Refused
 from pykafkad.state.decisions import Decision
+from pykafkad.state.transactions import stored
 from pykafkad.state.transactions.bodies import Identity
 from pykafkad.state.transactions.ledger import TransactionMachine, TransactionSettings
-from pykafkad.state.transactions import stored
 from pykafkad.state.transactions.phases import COMES_FROM, Empty, Ongoing, Prepared
 from pykafkad.state.transactions.transaction import Transaction
 from tests.kit.machine_laws import UnderLaw
