@@ -14,7 +14,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check conformance conformance-ci librdkafka-tests kafka-python-tests bench fuzz kill peers rewrite docs wheel setup clean distclean
+.PHONY: help run test check conformance conformance-ci librdkafka-tests kafka-python-tests bench fuzz kill peers check-transactions rewrite docs wheel setup clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ kill: $(READY) ## two hundred rounds of kill -9 under load; ARGS="--rounds 1000"
 
 peers: $(READY) ## programs that live on transactions, killed again and again; ARGS="streams --rounds 50 --broker apache"
 	$(PY) -m conformance.peers $(ARGS)
+
+check-transactions: $(READY) ## ten minutes of transactions under faults, and a judge; ARGS="--minutes 60", ARGS=--plants
+	$(PY) -m conformance.checking $(ARGS)
 
 rewrite: $(READY) docs ## record transcripts and generated pages anew; the diff is the review
 	REWRITE=1 $(PY) -m pytest -q tests/state $(ARGS)

@@ -1,31 +1,42 @@
-"""A wire that breaks at a chosen moment: between client and broker, it loses the answer to a request of some kind."""
+"""A wire that breaks at a chosen moment: between clients and a broker, it can lose the answer to a request."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
+from collections import Counter
 
-PRODUCE, END_TXN = 0, 26
+PRODUCE, ADD_PARTITIONS_TO_TXN, END_TXN, TXN_OFFSET_COMMIT = 0, 24, 26, 28
 
 
 class Proxy:
     """Frames go through unchanged; after `lose_answers(n)` the next n Produce requests, or those of another API, reach
-    the broker, and instead of their answers the client sees its connection closed."""
+    the broker, and instead of their answers the client sees its connection closed. `cut` closes all connections."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self.listener.getsockname()[1])
         self.target = 0
-        self.api = PRODUCE
-        self.to_lose = 0
+        self.losing: Counter[int] = Counter()  # how many more answers to requests of each API
         self.lost = 0
         self.lock = threading.Lock()
+        self.open: set[socket.socket] = set()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def lose_answers(self, n: int, api: int = PRODUCE) -> None:
         with self.lock:
-            self.api, self.to_lose = api, n
+            self.losing[api] = n
+
+    @property
+    def to_lose(self) -> int:
+        return self.losing.total()
+
+    def cut(self) -> None:
+        with self.lock:
+            for sock in self.open:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self.listener.close()
@@ -40,6 +51,8 @@ class Proxy:
                     client.close()
                     continue
                 broker.settimeout(None)
+                with self.lock:
+                    self.open |= {client, broker}
                 cut = threading.Event()
                 threading.Thread(target=self.requests, args=(client, broker, cut), daemon=True).start()
                 threading.Thread(target=self.answers, args=(broker, client, cut), daemon=True).start()
@@ -48,9 +61,10 @@ class Proxy:
         with contextlib.suppress(OSError), client.makefile("rb") as stream:
             while len(head := stream.read(4)) == 4:
                 body = stream.read(int.from_bytes(head, "big"))
+                api = int.from_bytes(body[:2], "big")
                 with self.lock:
-                    if self.to_lose > 0 and int.from_bytes(body[:2], "big") == self.api:
-                        self.to_lose -= 1
+                    if self.losing[api] > 0:
+                        self.losing[api] -= 1
                         self.lost += 1
                         cut.set()
                 broker.sendall(head + body)
@@ -63,6 +77,8 @@ class Proxy:
                 if cut.is_set():
                     break  # the broker has answered: it did what was asked
                 client.sendall(data)
+        with self.lock:
+            self.open -= {client, broker}
         for sock in (client, broker):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)

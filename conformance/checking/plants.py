@@ -1,0 +1,226 @@
+"""Bugs to plant: ``python -m conformance.checking.plants NAME… serve …`` runs pykafkad with them in it.
+
+Each is a mistake somebody could make: one function that does a little less, or a little else. ``UNHURRIED`` isn't one.
+It makes the moments longer in which a kill hurts, as a busy disk would, and every run has it, so that nothing is found
+for its sake alone.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from pykafkad.cli.main import main
+from pykafkad.runtime.endings import Endings, _Ending
+from pykafkad.runtime.group_shards import GroupShard
+from pykafkad.runtime.partition import Partition
+from pykafkad.state import sequences
+from pykafkad.state.decisions import Decision
+from pykafkad.state.groups.ledger import GroupMachine
+from pykafkad.state.groups.offsets import Offsets
+from pykafkad.state.sequences import Duplicate, Producers
+from pykafkad.state.transactions import ledger
+from pykafkad.state.transactions.ledger import TransactionMachine
+from pykafkad.state.transactions.phases import Ongoing, PrepareAbort, PrepareCommit
+from pykafkad.state.transactions.transaction import prepared
+from pykafkad.storage import recovery
+from pykafkad.storage.recovery import _Loader
+
+LONGEST_S = 0.3
+
+
+def markers_take_their_time() -> None:
+    def notice(endings: Any) -> None:
+        shard = endings._shard
+        if endings._beginning is None and shard.refusal is None and shard.machine.prepared:
+            wait = random.choice((0, 1, 1)) * random.uniform(0, LONGEST_S)
+            endings._beginning = endings._loop.call_later(wait, endings._begin)
+
+    _put(Endings, "_notice", notice)
+
+
+# ── restarts ──
+
+
+def _when_left_over(change: Callable[[Any], None]) -> None:
+    """Change the endings of transactions that were decided by the process before."""
+    left: set[str] = set()
+    loaded, made = TransactionMachine.loaded, _Ending.__init__
+
+    def load(machine: TransactionMachine, now: int) -> None:
+        left.update(machine.prepared)
+        loaded(machine, now)
+
+    def make(ending: Any, transactional_id: str, *arguments: Any) -> None:
+        made(ending, transactional_id, *arguments)
+        if transactional_id in left:
+            left.remove(transactional_id)
+            change(ending)
+
+    _put(TransactionMachine, "loaded", load)
+    _put(_Ending, "__init__", make)
+
+
+def after_a_restart_one_partition_gets_no_marker() -> None:
+    _when_left_over(lambda ending: ending.remaining and ending.remaining.popitem())
+
+
+def after_a_restart_what_was_aborted_is_committed() -> None:
+    def change(ending: Any) -> None:
+        ending.marker = ending.marker._replace(commit=True)
+
+    _when_left_over(change)
+
+
+def after_a_restart_what_was_committed_is_aborted() -> None:
+    def change(ending: Any) -> None:
+        ending.marker = ending.marker._replace(commit=False)
+
+    _when_left_over(change)
+
+
+def a_crash_takes_the_last_batch() -> None:
+    recover = _Loader.recover
+
+    def less(loader: Any, segment: Any, epochs: Any) -> Any:
+        last = None
+        if not segment.place.directory.rpartition("/")[2].startswith("__"):
+            for header, _, _ in segment.batches():
+                last = header
+        if last is not None:
+            segment.cut(segment.size - last.length)
+        return recover(loader, segment, epochs)
+
+    _put(_Loader, "recover", less)
+
+
+def a_crash_leaves_aborts_out_of_the_index() -> None:
+    load = recovery.load_producers
+    _put(recovery, "load_producers", lambda *arguments: load(*arguments[:7]))
+
+
+def offsets_of_transactions_are_not_loaded() -> None:
+    _put(GroupShard, "_replay_transactional", lambda *arguments: None)
+
+
+# ── readers ──
+
+
+def read_committed_reads_what_is_open() -> None:
+    stabilise = Partition._stabilise
+
+    def all_is_stable(partition: Any) -> None:
+        stabilise(partition)
+        partition.last_stable_offset = partition.high_watermark
+
+    _put(Partition, "_stabilise", all_is_stable)
+
+
+def nobody_is_told_what_was_aborted() -> None:
+    _put(Partition, "aborted", lambda *arguments: ())
+
+
+# ── producers ──
+
+
+def old_epochs_are_as_good_as_new_ones() -> None:
+    def blind(command: Callable[..., Decision]) -> Callable[..., Decision]:
+        def ask(machine: Any, ticket: int, *, transactional_id: str, epoch: int, **others: Any) -> Decision:
+            known = machine.transactions.get(transactional_id)
+            now = known.epoch if known is not None else epoch
+            return command(machine, ticket, transactional_id=transactional_id, epoch=now, **others)
+
+        return ask
+
+    for name in ("add_partitions", "verify", "end"):
+        _put(TransactionMachine, name, blind(getattr(TransactionMachine, name)))
+    _put(sequences, "_stale_epoch", lambda *arguments: None)
+
+
+def who_timed_out_keeps_its_epoch() -> None:
+    _put(ledger, "fenced", lambda known, phase, version, now: known.moved(phase, now, client_version=0))
+
+
+def a_batch_that_comes_again_is_written_again() -> None:
+    check = Producers.check
+
+    def forgetful(producers: Any, header: Any, guard: Any = None) -> Any:
+        verdict = check(producers, header, guard)
+        return None if isinstance(verdict, Duplicate) else verdict
+
+    _put(Producers, "check", forgetful)
+
+
+def an_end_that_comes_again_ends_the_next_transaction() -> None:
+    again: dict[str, bool] = {}
+    end, overdue = TransactionMachine._end, TransactionMachine.abort_overdue
+
+    def remember(
+        machine: Any, ticket: int, name: str, known: Any, producer_id: int, epoch: int, commit: bool, now: int
+    ) -> Decision:
+        if not isinstance(known.phase, Ongoing) and (known.producer_id, known.epoch) == (producer_id, epoch):
+            again[name] = commit
+        return end(machine, ticket, name, known, producer_id, epoch, commit, now)
+
+    def late(machine: Any, now: int) -> Decision:
+        for name in [name for name in again if name in machine.open]:
+            known = machine.transactions[name]
+            phase = (PrepareCommit if again.pop(name) else PrepareAbort)(known.phase.partitions, known.phase.started_at)
+            return Decision((machine._record(name, prepared(known, phase, 0, now)),))
+        return overdue(machine, now)
+
+    _put(TransactionMachine, "_end", remember)
+    _put(TransactionMachine, "abort_overdue", late)
+
+
+# ── groups ──
+
+
+def pending_offsets_count_at_once() -> None:
+    _put(
+        GroupMachine,
+        "replay_in_transaction",
+        lambda machine, producer_id, key, value: machine.replay(key, value),
+    )
+
+
+def pending_offsets_count_although_aborted() -> None:
+    end = Offsets.end
+    _put(Offsets, "end", lambda offsets, producer_id, commit: end(offsets, producer_id, True))
+
+
+def _put(owner: Any, name: str, what: Any) -> None:
+    assert hasattr(owner, name), name
+    setattr(owner, name, what)
+
+
+UNHURRIED = markers_take_their_time
+PLANTS: dict[str, Callable[[], None]] = {
+    plant.__name__.replace("_", "-"): plant
+    for plant in (
+        after_a_restart_one_partition_gets_no_marker,
+        after_a_restart_what_was_aborted_is_committed,
+        after_a_restart_what_was_committed_is_aborted,
+        a_crash_takes_the_last_batch,
+        a_crash_leaves_aborts_out_of_the_index,
+        offsets_of_transactions_are_not_loaded,
+        read_committed_reads_what_is_open,
+        nobody_is_told_what_was_aborted,
+        old_epochs_are_as_good_as_new_ones,
+        who_timed_out_keeps_its_epoch,
+        a_batch_that_comes_again_is_written_again,
+        an_end_that_comes_again_ends_the_next_transaction,
+        pending_offsets_count_at_once,
+        pending_offsets_count_although_aborted,
+    )
+}
+
+
+if __name__ == "__main__":
+    UNHURRIED()
+    words = sys.argv[1:]
+    while words[0] in PLANTS:
+        PLANTS[words.pop(0)]()
+    sys.exit(main(words))
