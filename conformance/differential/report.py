@@ -36,8 +36,20 @@ def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str,
     }
 
 
-def _excused(tally: Tally, rule: Meant) -> list[dict[str, Any]]:
-    return [d | {"api": kafkas_name(d["api"])} for by, d in tally.excused if by == rule]
+def _excused(tally: Tally, rule: Meant) -> list[str]:
+    """A line for each difference; of lists of what isn't served their count says enough."""
+    if rule.unserved:
+        return []
+    return [
+        f"{kafkas_name(d['api'])} v{d['version']} {d['what']}: {_short(d['a'])} / {_short(d['b'])}"
+        for by, d in tally.excused
+        if by == rule
+    ]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def kafkas_name(module: str) -> str:

@@ -43,9 +43,16 @@ async def altered(call: Call, changes: Sequence[ResourceChange], validate_only: 
         for position, answer in zip(for_cluster, outcome, strict=True):
             answers[position] = answer
     return [
-        (change, 0, None) if answer is None else (change, answer.code, answer.detail or answer.code.message)
+        (change, 0, None) if answer is None else (change, answer.code, _said(answer))
         for change, answer in zip(changes, answers, strict=True)
     ]
+
+
+def _said(refused: Refused) -> str | None:
+    """Where Kafka stumbles it doesn't say over what."""
+    if refused.code == ErrorCode.UNKNOWN_SERVER_ERROR:
+        return None
+    return refused.detail or refused.code.message
 
 
 def _refuse(call: Call, change: ResourceChange) -> Refused | None:

@@ -92,7 +92,7 @@ def _impossible(call: Call, asked: WritableTxnMarker) -> bool:
     """Whether Kafka would stumble over making this marker: nobody's, for a log that is here. Those before it in the
     request are written, which the answer doesn't tell.
     """
-    if asked.producer_id >= 0 and asked.producer_epoch >= 0:
+    if asked.producer_id != -1 and asked.producer_epoch != -1:  # other negative numbers are as good as any to Kafka
         return False
     return any(
         topic.name != OFFSETS_TOPIC and not isinstance(call.node.partitions.get(topic.name, index), Refused)

@@ -121,6 +121,8 @@ def test_nobodys_marker_refuses_the_request_as_kafka_stumbles_over_it(nobodys: d
         asked = marker(("t", 0)), wrong, marker(("t", 0), producer=9)
         assert set((await written(broker, *asked)).values()) == {E.UNKNOWN_SERVER_ERROR}
         assert [broker.partition("t", index).log.end_offset for index in (0, 1)] == [1, 0], "the first was written"
+        other = marker(("t", 1), **({"producer": 8} | dict.fromkeys(nobodys, -2)))
+        assert E.UNKNOWN_SERVER_ERROR not in (await written(broker, other)).values(), "only -1 is nobody"
         nowhere = marker(("t", 2), **({"producer": 8} | nobodys))
         assert set((await written(broker, nowhere)).values()) == {E.UNKNOWN_TOPIC_OR_PARTITION}
 
