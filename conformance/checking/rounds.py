@@ -58,6 +58,9 @@ QUIET_S = 30.0
 """Until whoever was at work has ended, and everything is decided and moved."""
 
 
+STUCK = "stuck"  # no verdict of the judge's
+
+
 class Stuck(Exception):
     """What should have come didn't come in time, or at all."""
 
@@ -171,7 +174,7 @@ class Trial:
             else Apache(directory / "broker", overrides)
         )
         self.proxy.target = self.broker.port
-        self.broker.patience = 120
+        self.broker.patience = max(120.0, self.broker.patience)  # on a busy machine
         self.broker.start()
         self.bootstrap = f"127.0.0.1:{self.proxy.port}"
         self.history = directory / "history.jsonl"
@@ -210,7 +213,7 @@ class Trial:
         except Stuck as stuck:  # as much as there is can be judged all the same
             for worker in self.crew.values():
                 worker.kill()
-            return [Anomaly("stuck", str(stuck)), *self.judged()]
+            return [Anomaly(STUCK, str(stuck)), *self.judged()]
         return self.judged()
 
     def hire(self, role: str, name: str, client: str, transactional_id: str = "") -> Worker:
@@ -434,6 +437,20 @@ FAULTS: list[Fault] = [
 ]
 
 
+class Found(NamedTuple):
+    """What was found, and after what."""
+
+    where: str
+    anomalies: list[Anomaly]
+
+    def __str__(self) -> str:
+        return f"{self.where}:\n{told(self.anomalies)}"
+
+    @property
+    def kinds(self) -> set[str]:
+        return {anomaly.kind for anomaly in self.anomalies}
+
+
 def run(
     directory: pathlib.Path,
     seed: int,
@@ -443,7 +460,7 @@ def run(
     kind: str = "pykafkad",
     plants: Sequence[str] = (),
     faults: Sequence[Fault] | None = None,
-) -> str | None:
+) -> Found | None:
     """Rounds while there are to be more, each with all faults unless some are named; what was found, or None."""
     chance = random.Random(seed)
     while more():
@@ -452,9 +469,9 @@ def run(
             while trial.rounds < ROUNDS_OF_ONE and more():
                 anomalies = trial.round(FAULTS if faults is None else faults)
                 if anomalies:
-                    return f"round {tally.rounds}, in {trial.directory}:\n{told(anomalies)}"
-        except (NotStarted, Stuck) as failure:
-            return f"round {tally.rounds + 1}, in {trial.directory}: {failure}"
+                    return Found(f"round {tally.rounds}, in {trial.directory}", anomalies)
+        except NotStarted as failure:
+            return Found(f"round {tally.rounds + 1}, in {trial.directory}", [Anomaly(STUCK, str(failure))])
         finally:
             trial.close()
             tally.fates += trial.fates
