@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import pathlib
 import shutil
 import sys
@@ -18,12 +19,13 @@ def main() -> int:
     parser.add_argument("job", choices=JOBS)
     parser.add_argument("--broker", choices=("pykafkad", "apache"), default="pykafkad")
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no round later than that")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of everything but the timing")
     asked = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"peers-{asked.job}-"))
     tally = Tally()
     began = time.monotonic()
-    otherwise = run(asked.broker, JOBS[asked.job], directory, asked.rounds, asked.seed, tally)
+    otherwise = run(asked.broker, JOBS[asked.job], directory, asked.rounds, asked.seed, tally, asked.minutes * 60)
     print(f"{asked.job} on {asked.broker}: {tally}, {time.monotonic() - began:.0f} s, seed {asked.seed}")
     if otherwise is None:
         shutil.rmtree(directory)

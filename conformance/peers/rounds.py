@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 import random
 import signal
@@ -146,11 +147,14 @@ class Trial:
         for made in admin.create_topics(topics, request_timeout=30).values():
             made.result(40)
 
-    def run(self, rounds: int) -> None:
+    def run(self, rounds: int, seconds: float) -> None:
+        until = time.monotonic() + seconds
         for program in self.job.programs:
             program.start()
         self.job.started()
         for _ in range(rounds):
+            if time.monotonic() > until:
+                break
             self._round()
         self.feeder.close()
         due = sum(len(values) for topic in self.job.due().values() for values in topic.values())
@@ -274,11 +278,19 @@ def _end(reader: Consumer, where: TopicPartition) -> int:
     return int(patiently(lambda: reader.get_watermark_offsets(where, timeout=10))[1])
 
 
-def run(kind: str, job: type[Job], directory: pathlib.Path, rounds: int, seed: int, tally: Tally) -> str | None:
-    """So many rounds; what was otherwise than it should be, or None."""
+def run(
+    kind: str,
+    job: type[Job],
+    directory: pathlib.Path,
+    rounds: int,
+    seed: int,
+    tally: Tally,
+    seconds: float = math.inf,
+) -> str | None:
+    """So many rounds, or as many as begin in so many seconds; what was otherwise than it should be, or None."""
     trial = Trial(kind, job, directory, random.Random(seed), tally)
     try:
-        trial.run(rounds)
+        trial.run(rounds, seconds)
     except Lost as loss:
         return f"round {tally.rounds}, seed {seed}, in {directory}: {loss}"
     finally:
