@@ -26,6 +26,9 @@ MIN_INSYNC = "min.insync.replicas"
 _FIXED_HERE = frozenset(("listeners", "listener.security.protocol.map"))
 
 
+_POOLS = ("num.io.threads", "num.replica.fetchers", "num.recovery.threads.per.data.dir", "background.threads")
+
+
 class Op(IntEnum):
     SET = 0
     DELETE = 1
@@ -111,8 +114,10 @@ def altered(
             return outcome
     if resource_type == TOPIC and (refused := _config(refuse_topic_values(config, result))) is not None:
         return refused
-    if resource_type == BROKER and (refused := _refuse_min_insync(image, name, alterations, result)) is not None:
-        return refused
+    if resource_type == BROKER:
+        refused = _refuse_min_insync(image, name, alterations, result) or _refuse_threads(image, config, name, result)
+        if refused is not None:
+            return refused
     return result
 
 
@@ -130,6 +135,32 @@ def _refuse_min_insync(
         if any(one.key == MIN_INSYNC and not (left and one.op == Op.DELETE) for one in alterations):
             reason = f"{MIN_INSYNC} is the cluster's: a broker can't have its own."
     return _config(reason)
+
+
+def _refuse_threads(image: ClusterImage, config: Config, name: str, result: Mapping[str, str]) -> Refused | None:
+    """Kafka at most doubles or halves a pool of threads at a time; here that binds settings that do nothing, too."""
+    default, own = image.config(BROKER, ""), image.config(BROKER, str(config.node_id))
+    before = config.with_dynamic(default, own)
+    after = config.with_dynamic(default, result) if name else config.with_dynamic(result, own)
+    now, wanted = before.log_cleaner_threads, after.log_cleaner_threads
+    reason = ""
+    if wanted != now:
+        if wanted < 1:
+            reason = "Log cleaner threads should be at least 1"
+        elif wanted < now // 2:
+            reason = f"Log cleaner threads cannot be reduced to less than half the current value {now}"
+        elif wanted > now * 2:
+            reason = f"Log cleaner threads cannot be increased to more than double the current value {now}"
+    for key in _POOLS:
+        attribute = Config.SETTINGS[key].name
+        now, wanted = getattr(before, attribute), getattr(after, attribute)
+        if wanted != now and not reason:
+            failed = f"Dynamic thread count update validation failed for {key}={wanted}, value should"
+            if wanted < now // 2:
+                reason = f"{failed} be at least half the current value {now}"
+            elif wanted > now * 2:
+                reason = f"{failed} not be greater than double the current value {now}"
+    return Refused(ErrorCode.INVALID_REQUEST, reason) if reason else None
 
 
 def _refuse_resource(image: ClusterImage, config: Config, resource_type: int, name: str) -> Refused | None:

@@ -236,6 +236,31 @@ def test_a_resource_comes_once_in_a_request(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.parametrize(
+    ("key", "before", "refused", "taken"),
+    [
+        ("log.cleaner.threads", 6, (0, 2, 13), (3, 5, 10)),
+        ("num.io.threads", 8, (0, 3, 17), (4, 8, 16)),
+        ("num.recovery.threads.per.data.dir", 2, (0, 5), (1, 2, 4)),
+    ],
+)
+def test_threads_are_doubled_or_halved_at_a_time(
+    tmp_path: Path, key: str, before: int, refused: tuple[int, ...], taken: tuple[int, ...]
+) -> None:
+    async def scenario(broker: Control) -> None:
+        own = str(broker.config.node_id)
+        for number in refused:
+            assert (await alter(broker, BROKER, "", (key, 0, str(number))))[0] == "INVALID_REQUEST", number
+            assert (await alter(broker, BROKER, own, (key, 0, str(number))))[0] == "INVALID_REQUEST", number
+        for number in taken:
+            assert (await alter(broker, BROKER, "", (key, 0, str(number))))[0] == "NONE", number
+        code, reason = await alter(broker, BROKER, "", (key, 0, str(4 * taken[-1])))
+        assert code == "INVALID_REQUEST" and f"double the current value {taken[-1]}" in str(reason)
+        assert (await alter(broker, BROKER, "", (key, 1, None)))[0] == "NONE"
+
+    play(tmp_path, scenario, **{key.replace(".", "_"): str(before)})
+
+
 def test_lags_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
     """Each alone is right; what counts is what would be in effect, the broker's defaults included."""
 
