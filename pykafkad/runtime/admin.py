@@ -68,8 +68,9 @@ class Admin:
             try:
                 revision = await self._store.commit(transaction)
             except StoreUnavailable as error:
-                log.warning("the cluster store does not answer", reason=str(error))
+                self._metadata.answered(error)
                 return Refused(ErrorCode.REQUEST_TIMED_OUT, "The cluster store does not answer.")
+            self._metadata.answered()
             if revision is not None:
                 await self._metadata.reached(revision)
                 return answers

@@ -41,6 +41,7 @@ class Metadata:
         self._registration: tuple[str, Mapping[str, tuple[str, int]]] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._wanting_seat: asyncio.Task[None] | None = None
+        self._silent = False
 
     async def start(self) -> None:
         """Read the store and follow it from here on. ``image.cluster_id`` is "" in a new cluster."""
@@ -127,6 +128,14 @@ class Metadata:
     async def newer_than(self, revision: int) -> None:
         await self.reached(revision + 1)
 
+    def answered(self, error: StoreUnavailable | None = None) -> None:
+        """The store has answered, or has not: told when it ceases to and when it does again, not each time."""
+        if error is not None and not self._silent:
+            log.warning("the cluster store does not answer", reason=str(error))
+        elif error is None and self._silent:
+            log.info("the cluster store answers again")
+        self._silent = error is not None
+
     def _on_changes(self, changes: Changes) -> None:
         self._publish(apply(self.image, changes))
         if self.image.controller_id == -1 and self.lease and self._wanting_seat is None:
@@ -153,8 +162,9 @@ class Metadata:
                 if not await self.store.renew(self.lease):
                     log.warning("lost the registration, taking it again", node=self.node_id)
                     await self._register(self.image.cluster_id)
+                self.answered()
             except StoreUnavailable as error:
-                log.warning("the cluster store does not answer", reason=str(error))
+                self.answered(error)
             except ConfigError as error:
                 log.error("cannot register again", reason=str(error))
 
@@ -164,7 +174,7 @@ class Metadata:
             seat = {keys.CONTROLLER: keys.write({"broker": self.node_id})}
             await self.store.commit(Transaction({keys.CONTROLLER: 0}, lease=self.lease, leased=seat))
         except StoreUnavailable as error:
-            log.warning("the cluster store does not answer", reason=str(error))
+            self.answered(error)
         finally:
             self._wanting_seat = None
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from kafkawire.errors import ErrorCode
 from pykafkad.cluster.image import ClusterImage
+from pykafkad.cluster.store import StoreUnavailable
 from pykafkad.config import Config
 from pykafkad.errors import ConfigError
 from pykafkad.logs import log
@@ -155,3 +157,27 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
 def test_uuids() -> None:
     made = {new_uuid() for _ in range(100)}
     assert len(made) == 100 and all(len(one) == 16 for one in made)
+
+
+def test_a_store_that_does_not_answer_is_told_of_once_and_once_when_it_does_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(log, "warning", lambda event, **fields: said.append(event))
+    monkeypatch.setattr(log, "info", lambda event, **fields: said.append(event))
+
+    async def scenario(one: Control) -> None:
+        async def refuses(*arguments: object) -> None:
+            raise StoreUnavailable("database or disk is full")
+
+        for _ in range(2):
+            with monkeypatch.context() as full:
+                full.setattr(one.store, "renew", refuses)
+                full.setattr(one.store, "commit", refuses)
+                await asyncio.sleep(7)  # several beats, and the registration lasts longer
+                created = await one.admin.create_topics([NewTopic("a")])
+                assert getattr(created["a"], "code", None) == ErrorCode.REQUEST_TIMED_OUT
+            await asyncio.sleep(60)
+        assert said == ["the cluster store does not answer", "the cluster store answers again"] * 2
+
+    play(tmp_path, scenario)
