@@ -140,6 +140,12 @@ def _table() -> dict[str, Declared]:
         "bytes": "Bytes that wait for compaction in those",
     }.items():
         table[f"kafka_log_logcleanermanager_uncleanable_{name}"] = Declared("gauge", ("logDirectory",), text)
+    table["kafka_log_logmanager_remaininglogstorecover"] = Declared(
+        "gauge", ("dir",), "Logs that have to be read again after a crash, while there are any"
+    )
+    table["kafka_log_logmanager_remainingsegmentstorecover"] = Declared(
+        "gauge", ("dir", "threadNum"), "Segments left of the log that a thread is reading again"
+    )
     table["kafka_server_delayedoperationpurgatory_purgatorysize"] = Declared(
         "gauge", ("delayedOperation",), "Requests waiting for data or for replicas"
     )

@@ -102,7 +102,7 @@ class Partitions:
         """Told when a partition becomes unavailable."""
         self.on_no_disk: Callable[[], None] | None = None
         """Told when the last log directory has failed: a broker without any has nothing left to do."""
-        self.recoveries = Recoveries(config.num_recovery_threads_per_data_dir, max(1, len(log_dirs)))
+        self.recoveries = Recoveries(config.num_recovery_threads_per_data_dir, max(1, len(log_dirs)), metrics)
         self._stops: list[Callable[[], None]] = []
         self._checkpointed: object = None
         self._ends: dict[tuple[str, int], int] = {}  # of logs that were written to, when they were last looked at

@@ -17,10 +17,12 @@ from pykafkad.clock import stopwatch
 from pykafkad.logs import log as events
 
 if TYPE_CHECKING:
+    from pykafkad.metrics import Metrics
     from pykafkad.model import TopicPartition
     from pykafkad.storage.directory import LogDir
 
-Work = Callable[[], Any]
+Work = Callable[..., Any]
+"""Takes ``progress``, to be told how many segments are left."""
 Done = Callable[[Any], None]
 """Called with what the work returned, or with the exception that it raised."""
 
@@ -31,19 +33,23 @@ class _Queue:
     def __init__(self, path: str) -> None:
         self.path = path
         self.waiting: OrderedDict[TopicPartition, tuple[Work, Done]] = OrderedDict()
-        self.running: set[TopicPartition] = set()
+        self.running: dict[TopicPartition, int] = {}  # and which of the directory's threads has it
+        self.segments: dict[int, int] = {}  # thread -> segments that it has left
         self.finished = 0
         self.begun = stopwatch()
 
 
 class Recoveries:
-    def __init__(self, threads: int, directories: int) -> None:
+    def __init__(self, threads: int, directories: int, metrics: Metrics) -> None:
         self._threads = threads  # of each directory
         self._most = threads * directories
         self._executor: ThreadPoolExecutor | None = None
         self._queues: dict[LogDir, _Queue] = {}
         self._idle: asyncio.Event | None = None
         self._stopped = False
+        manager = "kafka_log_logmanager_remaining"
+        metrics.gauge_by(f"{manager}logstorecover", lambda: [((home.path,), count) for home, count in self.left()])
+        metrics.gauge_by(f"{manager}segmentstorecover", self._segments_left)
 
     def ask(self, home: LogDir, key: TopicPartition, work: Work, done: Done, *, urgent: bool) -> None:
         """Have ``work`` done in a thread, unless it is asked for already; ``urgent``: before all that waits."""
@@ -62,6 +68,13 @@ class Recoveries:
         """How many logs each directory has still to recover, as far as they were asked for."""
         return [(home, len(queue.waiting) + len(queue.running)) for home, queue in self._queues.items()]
 
+    def _segments_left(self) -> list[tuple[tuple[str, str], int]]:
+        return [
+            ((home.path, str(thread)), queue.segments.get(thread, 0))
+            for home, queue in self._queues.items()
+            for thread in sorted(queue.running.values())
+        ]
+
     def running(self, key: TopicPartition) -> bool:
         return any(key in queue.running for queue in self._queues.values())
 
@@ -74,10 +87,12 @@ class Recoveries:
         loop = asyncio.get_running_loop()
         while queue.waiting and len(queue.running) < self._threads:
             key, (work, done) = queue.waiting.popitem(last=False)
-            queue.running.add(key)
+            busy = queue.running.values()
+            queue.running[key] = thread = next(one for one in range(self._threads) if one not in busy)
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._most, "recovery")
-            future = loop.run_in_executor(self._executor, work)
+            progress = partial(queue.segments.__setitem__, thread)
+            future = loop.run_in_executor(self._executor, partial(work, progress=progress))
             finished = partial(self._finished, home, queue, key, done)
             if future.done():  # in simulations threads take no time
                 finished(future)
@@ -87,7 +102,7 @@ class Recoveries:
     def _finished(
         self, home: LogDir, queue: _Queue, key: TopicPartition, done: Done, future: asyncio.Future[Any]
     ) -> None:
-        queue.running.discard(key)
+        queue.segments.pop(queue.running.pop(key), None)
         queue.finished += 1
         if not self._stopped:
             self._go_on(home, queue)

@@ -29,7 +29,7 @@ from pykafkad.storage.health import Health
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.opening import new_log, open_log
 from pykafkad.storage.pool import Pool
-from pykafkad.storage.recovery import ProducerState
+from pykafkad.storage.recovery import ProducerState, Progress
 from pykafkad.storage.segment import Place
 
 if TYPE_CHECKING:
@@ -216,9 +216,10 @@ class LogDir:
         topic_config: TopicConfig,
         producers: ProducerState,
         now: int,
+        progress: Progress = lambda left: None,
     ) -> tuple[PartitionLog, list[str]]:
         """Load and recover a log whose folder is there, with what there is to note; the directory doesn't know of it
-        before ``adopt``. May run in a worker thread.
+        before ``adopt``. May run in a worker thread; ``progress`` is told there how many segments are left.
         """
         key = TopicPartition(topic, partition)
         recovery_point = self._recovery_points.get(key, 0)
@@ -233,6 +234,7 @@ class LogDir:
             recovery_point=recovery_point,
             clean=self.clean,
             now=now,
+            progress=progress,
         )
         if log.end_offset < recovery_point:
             with self._writing:

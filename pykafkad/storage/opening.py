@@ -8,7 +8,7 @@ from pykafkad.errors import StorageFailed
 from pykafkad.state.epochs import Epochs
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.log import PartitionLog
-from pykafkad.storage.recovery import Loaded, ProducerState, load
+from pykafkad.storage.recovery import Loaded, ProducerState, Progress, load
 from pykafkad.storage.segment import CorruptSegment, Place, Segment
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def open_log(
     recovery_point: int,
     clean: bool,
     now: int,
+    progress: Progress,
 ) -> tuple[PartitionLog, list[str]]:
     """A log whose folder is there; with what recovery has to tell."""
     try:
@@ -42,6 +43,7 @@ def open_log(
             index_limit=topic_config.segment_index_bytes,
             producers=producers,
             now=now,
+            progress=progress,
         )
         log = PartitionLog(place, topic, partition, topic_id, topic_config, producers, loaded, unmade=False)
         if loaded.epochs_changed:

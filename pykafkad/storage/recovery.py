@@ -12,7 +12,7 @@ nobody needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -27,6 +27,13 @@ from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
 from pykafkad.storage.snapshots import CorruptSnapshot, decode
 from pykafkad.storage.swap import finish_swaps
+
+Progress = Callable[[int], object]
+"""Told how many segments are still to be read again."""
+
+
+def _nobody(left: int) -> None:
+    pass
 
 
 class ProducerState(Protocol):
@@ -81,9 +88,11 @@ def load(
     index_limit: int,
     producers: ProducerState,
     now: int,
+    progress: Progress = _nobody,
 ) -> Loaded:
     """``contiguous``: nothing was ever taken out of the middle, as compaction does."""
     loader = _Loader(place, contiguous, interval, index_limit, now)
+    loader.progress = progress
     return loader.load(start_offset, recovery_point, clean, producers)
 
 
@@ -99,6 +108,7 @@ class _Loader:
         self.mended: list[Segment] = []
         """Segments that were changed although a checkpoint may vouch for them, or whose end was cut off."""
         self.removed = False
+        self.progress: Progress = _nobody
         self.unindexed: list[Segment] = []
         """Segments that were read again and have markers in them: what these aborted is still to be indexed."""
 
@@ -196,6 +206,8 @@ class _Loader:
         end = 0
         for number, segment in enumerate(segments):
             last = number == len(segments) - 1
+            if number >= first_untrusted:
+                self.progress(len(segments) - number)
             if number == first_untrusted:
                 epochs.truncate_from_end(segment.base_offset)
             elif number > first_untrusted and self.contiguous and segment.base_offset > end:

@@ -13,7 +13,7 @@ from pykafkad.errors import Refused
 from pykafkad.runtime.partition import Appended, Partition
 from pykafkad.runtime.refusals import RECOVERING
 from tests.kit.broker import DATA, Broker
-from tests.kit.disk import MemoryDisk
+from tests.kit.disk import MemoryDisk, MemoryFile
 
 THREADS = 2
 
@@ -74,6 +74,44 @@ async def opened(broker: Broker, topic: str, index: int = 0) -> Partition:
 
 def in_real_time(main: Callable[[GatedDisk], Awaitable[None]], disk: GatedDisk) -> None:
     asyncio.run(asyncio.wait_for(main(disk), 20))
+
+
+def test_what_is_left_to_do_is_told(disk: GatedDisk) -> None:
+    async def main(disk: GatedDisk) -> None:
+        broker = Broker(disk=disk)
+        broker.add("t", 3, internal_segment_bytes="200")
+        for index in range(3):
+            for _ in range(4):
+                broker.write("t", b"x" * 50, index=index)
+        broker = broker.crashed()
+
+        def left(name: str) -> list[tuple[tuple[str, ...], float]]:
+            return list(broker.metrics.gauges[f"kafka_log_logmanager_remaining{name}torecover"]())
+
+        def opening(path: str, *, create: bool = False) -> MemoryFile:
+            if path.endswith(".log"):
+                seen.extend(left("segments"))
+            return open_file(path, create=create)
+
+        seen: list[tuple[tuple[str, ...], float]] = []
+        open_file, disk.open = disk.open, opening  # type: ignore[method-assign]
+        assert left("logs") == left("segments") == []
+        disk.looked_into.clear()
+        for index in range(3):
+            disk.gates[f"{DATA}/t-{index}"] = threading.Event()
+            broker.partitions.get("t", index)
+        await disk.reached(THREADS)
+        assert left("logs") == [((DATA,), 3)]
+        for gate in disk.gates.values():
+            gate.set()
+        for index in range(3):
+            await opened(broker, "t", index)
+        assert {directory for (directory, _), _ in seen} == {DATA}
+        assert {"0"} <= {thread for (_, thread), _ in seen} <= {"0", "1"}
+        assert {4, 3, 2, 1} <= {count for _, count in seen}
+        assert left("logs") == left("segments") == []
+
+    in_real_time(main, disk)
 
 
 def test_others_are_served_while_a_log_is_read_again(disk: GatedDisk) -> None:
