@@ -33,6 +33,7 @@ def as_json(tally: Tally, a: str, b: str, meant: tuple[Meant, ...]) -> dict[str,
             for m in meant
         ],
         "different": [d | {"api": kafkas_name(d["api"])} for d in tally.different],
+        "once": [f"{kafkas_name(d['api'])} v{d['version']} {d['what']}" for d in tally.once],
     }
 
 
@@ -90,6 +91,7 @@ def summary(result: dict[str, Any], at_most: int) -> None:
             f"\n{served:.2f} % equal over the APIs and features served, {all_in_all:.2f} % with those that aren't; "
             f"{total['texts']:,} answers have an error message that reads otherwise"
         )
+    print(f"{len(result['once'])} differences of the first run were looked at again, the scripts by themselves")
     for entry in result["meant"]:
         print(f"  meant {entry['count']:>6} × {entry['rule']}")
     _kinds(result["different"], at_most)
@@ -124,6 +126,9 @@ each single answer that met it, is in `conformance/results/differential.json`.
 Answers of ApiVersions are compared in what they say of the APIs and features that pykafkad serves. Those that agree
 there and differ only by what isn't built are counted apart, as `unserved`, and both shares are told: with them, which
 is the share over all APIs served, and without them.
+
+A script that comes out different is run once more by itself when all others are done, and that counts. What differed
+the first time is in the JSON file too, under `once`.
 
 | Request | Apache Kafka | pykafkad | Why |
 |---|---|---|---|
