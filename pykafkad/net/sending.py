@@ -123,30 +123,30 @@ class Sender:
                     _drop(out, gone)
                     return False
                 del out[: len(ready)]
-            elif following is not None:
-                if not following.warm:
-                    if self._can_probe and self._is_cold(following):
-                        self.cold.value += 1
-                        return following
-                    following.warm = min(following.left, STRETCH)
-                try:
-                    gone = os.sendfile(
-                        sock.fileno(), following.source.fd, following.offset, min(following.warm, budget)
-                    )
-                except BlockingIOError:
-                    return False
-                if gone == 0:
-                    raise OSError("file is shorter than the slice that is being sent")
-                self.sent.value += gone
-                self.from_files.value += gone
-                budget -= gone
-                following.offset += gone
-                following.left -= gone
-                following.warm -= gone
-                if not following.left:
-                    del out[0]
-                elif slow and budget <= 0 and following.warm:
+                if following is None or budget <= 0:
+                    continue
+            assert following is not None  # what isn't bytes
+            if not following.warm:
+                if self._can_probe and self._is_cold(following):
+                    self.cold.value += 1
                     return following
+                following.warm = min(following.left, STRETCH)
+            try:
+                gone = os.sendfile(sock.fileno(), following.source.fd, following.offset, min(following.warm, budget))
+            except BlockingIOError:
+                return False
+            if gone == 0:
+                raise OSError("file is shorter than the slice that is being sent")
+            self.sent.value += gone
+            self.from_files.value += gone
+            budget -= gone
+            following.offset += gone
+            following.left -= gone
+            following.warm -= gone
+            if not following.left:
+                del out[0]
+            elif slow and budget <= 0 and following.warm:
+                return following
         return True
 
     def _gather(self, out: list[Piece]) -> tuple[list[Any], int, Slice | None]:
