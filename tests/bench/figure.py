@@ -39,7 +39,7 @@ METRICS = {
     "p50_ms": Metric("p50", "ms", "lower"),
     "p99_ms": Metric("p99", "ms", "lower"),
     "p999_ms": Metric("p99.9", "ms", "lower"),
-    "p99_alone_ms": Metric("p99 alone, just before", "ms", "lower"),
+    "p99_alone_ms": Metric("p99 alone, in between", "ms", "lower"),
     "p99_more": Metric("p99 beside it / alone", "×", "lower"),
     "max_ms": Metric("longest", "ms", "lower"),
     "bulk_mb_s": Metric("the bulk producer beside it", "MB/s", "higher"),

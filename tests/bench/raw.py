@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import selectors
+import signal
 import socket
 import struct
 import subprocess
@@ -36,6 +37,10 @@ class Order:
     seconds: float = 0.0
     cold: Sequence[str] = ()  # files whose pages are dropped before each pass over the frames
     meek: bool = False  # give way to everybody: on a machine of its own it would be in nobody's way
+
+
+class Enough(Exception):
+    """SIGTERM: say what came so far."""
 
 
 class Outcome(NamedTuple):
@@ -222,18 +227,19 @@ def drive_many(order: Order) -> Outcome:
         wire.ask(order.in_flight)
         waiting.register(wire.sock, wire.wants(), wire)
     left = len(wires)
-    while left and time.perf_counter() < end:
-        for key, events in waiting.select(1):
-            wire = key.data
-            if events & selectors.EVENT_WRITE:
-                wire.push()
-            if events & selectors.EVENT_READ:
-                wire.read(buffer, view)
-            if wire.over():
-                waiting.unregister(wire.sock)
-                left -= 1
-            elif key.events != wire.wants():
-                waiting.modify(wire.sock, wire.wants(), wire)
+    with suppress(Enough):
+        while left and time.perf_counter() < end:
+            for key, events in waiting.select(1):
+                wire = key.data
+                if events & selectors.EVENT_WRITE:
+                    wire.push()
+                if events & selectors.EVENT_READ:
+                    wire.read(buffer, view)
+                if wire.over():
+                    waiting.unregister(wire.sock)
+                    left -= 1
+                elif key.events != wire.wants():
+                    waiting.modify(wire.sock, wire.wants(), wire)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     if order.count and left:
         raise TimeoutError(f"{left} of {len(wires)} connections didn't end in {seconds:.0f} s")
@@ -270,9 +276,14 @@ def apart(order: Order) -> Outcome:
     return finish(begin(order))
 
 
+def enough(*_: object) -> None:
+    raise Enough
+
+
 if __name__ == "__main__":
     told = Order(**pickle.loads(sys.stdin.buffer.read()))
     if told.meek:
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    signal.signal(signal.SIGTERM, enough)
     outcome = drive(told)
     sys.stdout.buffer.write(pickle.dumps(tuple(outcome)))

@@ -38,6 +38,7 @@ class Heard(NamedTuple):
     cpu: float
     seconds: float
     late: float  # the longest that a record left after it was due
+    began: float  # when the first of these was due, by time.perf_counter, which all processes share
 
 
 def beat(order: Beat) -> Heard:
@@ -91,7 +92,7 @@ def beat(order: Beat) -> Heard:
             acks.feed(view, got)
     seconds, cpu = clock() - began, time.process_time() - cpu
     frames.check(frames.PRODUCE, bytes(acks.first))
-    return Heard(latencies[skipped:], cpu, seconds, late)
+    return Heard(latencies[skipped:], cpu, seconds, late, began + skipped * gap)
 
 
 def records_in(answer: bytes, expected: int) -> int:
@@ -108,12 +109,30 @@ def records_in(answer: bytes, expected: int) -> int:
     return got
 
 
-def apart(order: Beat) -> Heard:
+def begin(order: Beat) -> subprocess.Popen[bytes]:
+    """`beat`, in another process; `finish` waits for it."""
     words = [sys.executable, "-m", "tests.bench.tempo"]
-    done = subprocess.run(
-        words, input=pickle.dumps(order.__dict__), stdout=subprocess.PIPE, check=True, timeout=PATIENCE + 20
-    )
-    return Heard(*pickle.loads(done.stdout))
+    worker = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert worker.stdin is not None
+    worker.stdin.write(pickle.dumps(order.__dict__))
+    worker.stdin.close()
+    worker.stdin = None
+    return worker
+
+
+def finish(worker: subprocess.Popen[bytes]) -> Heard:
+    try:
+        said, _ = worker.communicate(timeout=PATIENCE + 20)
+    finally:
+        worker.kill()
+        worker.wait()
+    if worker.returncode:
+        raise RuntimeError(f"the beat ended with {worker.returncode}")
+    return Heard(*pickle.loads(said))
+
+
+def apart(order: Beat) -> Heard:
+    return finish(begin(order))
 
 
 if __name__ == "__main__":
