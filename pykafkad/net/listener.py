@@ -19,7 +19,7 @@ from pykafkad.clock import stopwatch
 from pykafkad.errors import ConfigError
 from pykafkad.logs import log
 from pykafkad.net.complaints import Complaints
-from pykafkad.net.plain import Connection
+from pykafkad.net.plain import TRAY_BYTES, Connection
 from pykafkad.net.sending import Sender
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pykafkad.net.dispatch import Dispatcher
 
 SCRATCH_BYTES = 1024 * 1024  # at 256 KB, every frame of a large batch was copied aside: a third of its cost
+TRAYS = 4  # large frames that are received in place at the same time; others are copied aside
 ACCEPT_MAX = 64  # connections accepted in one wake-up
 SWEEP_SECONDS = 5.0
 STALLED_SECONDS = 5.0  # half a frame may pause this long while request memory is short
@@ -118,6 +119,8 @@ class Server:
         self.monotonic: Callable[[], float] = loop.time
         self.stopwatch = stopwatch
         self.scratch = memoryview(bytearray(SCRATCH_BYTES))
+        self._trays: list[memoryview] = []  # those that are free, of those that were ever needed
+        self._trays_left = TRAYS
         self.frame_max = config.socket_request_max_bytes
         self.sender = Sender(metrics)
         self.complaints = Complaints(log.warning, loop.time)
@@ -227,6 +230,22 @@ class Server:
             starved, self._starved = self._starved, {}
             for other in starved:
                 self.loop.call_soon(other.unpause)
+
+    def lend_tray(self) -> memoryview | None:
+        """TRAY_BYTES for a large frame, if any are free; to be given back by ``return_tray``."""
+        if self._trays:
+            return self._trays.pop()
+        if not self._trays_left:
+            return None
+        self._trays_left -= 1
+        return memoryview(bytearray(TRAY_BYTES))
+
+    def return_tray(self, tray: memoryview) -> None:
+        self._trays.append(tray)
+
+    @property
+    def trays_lent(self) -> int:
+        return TRAYS - self._trays_left - len(self._trays)
 
     def gone(self, connection: Connection) -> None:
         self._closed.value += 1

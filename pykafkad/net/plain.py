@@ -3,7 +3,8 @@
 Hot file. A connection owns no receive buffer: the socket is read into the server's one scratch buffer, and every whole
 frame is served straight out of it. Bytes are copied aside (the *inbox*) only when they must outlive the wake-up: half a
 frame, or frames behind a request that still waits for its answer. The inbox grows as bytes arrive, never because a
-frame announces them.
+frame announces them. A frame that fills most of the scratch buffer would always be copied so; the server lends one of a
+few *trays*, into which the rest of it is received.
 
 Nothing is served while ``hold`` is not zero. Its bits say why, and whoever clears the last one calls ``resume``:
 
@@ -40,6 +41,9 @@ WAITING, SENDING, TURN, ENDING, CLOSED = 1, 2, 4, 8, 16
 TURN_REQUESTS = 64  # requests served in one wake-up of one connection,
 TURN_SECONDS = 0.001  # or as many as fit in this
 SLOTS_MAX = 64  # requests of one connection that wait at the same time
+TRAY_BYTES = 1024 * 1024 + 64 * 1024  # a frame with a batch of max.message.bytes, by default
+LARGE_MIN = 512 * 1024  # smaller frames are better served several at a time
+BEHIND_MAX = 64 * 1024  # what is read behind a large frame, and copied if it isn't whole
 AHEAD_MAX = 16 * 1024  # bytes read while an earlier request is in progress, about
 SLOW_SECONDS = 1.0  # whose data had to come from the disk reads old data, for so long at least
 FLUSH_AT = 256 * 1024  # bytes of answers that may collect before they are sent
@@ -62,7 +66,8 @@ class Connection:
     """A client's connection; created by the listener, gone when ``close`` was called."""
 
     __slots__ = (
-        "_at", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "_slow_until", "active", "client_bytes",
+        "_at", "_filled", "_inbox", "_out", "_out_bytes", "_paused", "_slots", "_slow_until", "_tray", "active",
+        "client_bytes",
         "client_id", "hold", "peer", "repeated", "server", "sock", "usual",
     )  # fmt: skip
 
@@ -78,6 +83,8 @@ class Connection:
         self.repeated: FetchMould | None = None  # what this connection asks for over and over
         self._inbox: bytearray | None = None
         self._at = 0  # the inbox before this has been served
+        self._tray: memoryview | None = None  # for one large frame, in place of the inbox
+        self._filled = 0
         self._paused = False
         self._slow_until = 0.0  # till then it counts as one who reads old data
         self._slots: deque[Slot] | None = None
@@ -89,6 +96,11 @@ class Connection:
     def readable(self) -> None:
         """The loop's call: something arrived, or the peer is gone."""
         server = self.server
+        if self._tray is not None:
+            if not self.hold:
+                self._fill(self._tray)
+                return
+            self._clear_tray()
         inbox = self._inbox
         try:
             if self.hold:
@@ -105,23 +117,86 @@ class Connection:
             self.close()
             return
         if not size:
-            if self._slots or self.hold & (TURN | SENDING):
-                self.pause()  # it says no more, but what it said before is answered first; resume looks here again
-            else:
-                self.close()
+            self._gone()
             return
-        self.active = server.monotonic()
-        if self.active > self._slow_until:
-            server.lively = self.active
-        server.received.value += size
+        self._came(size)
         if inbox is None and not self.hold:
-            stop = self._serve(server.scratch, 0, size)
-            if stop < size and self.hold < CLOSED:
-                self._keep(server.scratch[stop:size])
+            self._serve_scratch(size)
         else:
             self._arrived(server.scratch[:size])
         if self._out:
             self.flush()
+
+    def _came(self, size: int) -> None:
+        server = self.server
+        self.active = server.monotonic()
+        if self.active > self._slow_until:
+            server.lively = self.active
+        server.received.value += size
+
+    def _serve_scratch(self, size: int) -> None:
+        """Serve what was read, and put aside what can't be served yet."""
+        scratch = self.server.scratch
+        stop = self._serve(scratch, 0, size)
+        if stop == size or self.hold >= CLOSED:
+            return
+        if not self.hold and size - stop >= 4:
+            end: int = 4 + _size_at(scratch, stop)[0]
+            if LARGE_MIN <= end <= TRAY_BYTES and (lent := self.server.lend_tray()) is not None:
+                tray = self._tray = lent[:end]
+                self._filled = size - stop
+                tray[: size - stop] = scratch[stop:size]
+                self.server.held(self, size - stop)
+                return
+        self._keep(scratch[stop:size])
+
+    def _fill(self, tray: memoryview) -> None:
+        """Receive more of a large frame, and a little of what follows it."""
+        server, filled = self.server, self._filled
+        missing = len(tray) - filled
+        try:
+            size = self.sock.recvmsg_into((tray[filled:], server.scratch[:BEHIND_MAX]))[0]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if not size:
+            self._gone()
+            return
+        self._came(size)
+        self._filled += min(size, missing)
+        server.held(self, min(size, missing))
+        if size >= missing:
+            self._serve(tray, 0, len(tray))
+            self._give_back()
+            if size > missing and self.hold < CLOSED:
+                if self.hold:
+                    self._append(server.scratch[: size - missing])
+                else:
+                    self._serve_scratch(size - missing)
+        if self._out:
+            self.flush()
+
+    def _clear_tray(self) -> None:
+        """The frame isn't served for now: what came of it becomes the inbox."""
+        assert self._tray is not None
+        came = bytes(self._tray[: self._filled])
+        self._give_back()
+        self._keep(memoryview(came))
+
+    def _give_back(self) -> None:
+        if self._tray is not None:
+            self.server.held(self, -self._filled)
+            self.server.return_tray(memoryview(self._tray.obj))
+            self._tray, self._filled = None, 0
+
+    def _gone(self) -> None:
+        """The peer says no more; what it said before is answered first, and resume looks here again."""
+        if self._slots or self.hold & (TURN | SENDING):
+            self.pause()
+        else:
+            self.close()
 
     def _serve(self, view: memoryview, position: int, end: int) -> int:
         """Serve whole frames from ``view[position:end]``; where it stopped."""
@@ -379,7 +454,7 @@ class Connection:
     @property
     def kept(self) -> int:
         """Bytes kept aside."""
-        return len(self._inbox) if self._inbox is not None else 0
+        return len(self._inbox) if self._inbox is not None else self._filled
 
     @property
     def settled(self) -> bool:
@@ -416,6 +491,7 @@ class Connection:
         server.loop.remove_writer(self.sock)
         self.hold = CLOSED
         self._forget()
+        self._give_back()
         self._out.clear()
         if self._slots:
             for slot in self._slots:

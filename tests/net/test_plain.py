@@ -151,6 +151,56 @@ def test_a_large_frame_arrives_and_leaves_nothing_behind(net: Harness) -> None:
     assert connection.kept == 0 and net.server.kept_bytes == 0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_large_frames_of_many_connections_arrive_whole_and_in_order(net: Harness, seed: int) -> None:
+    net.dispatcher.reply = lambda frame: [framed(b"ok" + frame[:8])]
+    chance = random.Random(seed)
+    sizes = [1, 5000, 100_000, 524_284, 524_285, 700_000, 1_048_588, 1_114_108, 1_114_109, 1_500_000]
+    asked: list[list[bytes]] = []
+    streams: list[memoryview] = []
+    clients = [net.connect()[0] for _ in range(6)]  # more than there are trays
+    for number in range(len(clients)):
+        frames = [bytes([number]) + chance.randbytes(chance.choice(sizes)) for _ in range(7)]
+        if chance.random() < 0.5:  # what stands behind it waits for its answer
+            frames.insert(chance.randrange(7), b"wait, number %d" % number)
+        asked.append(frames)
+        streams.append(memoryview(b"".join(map(framed, frames))))
+    answers = [b""] * len(clients)
+    steps = 0
+    while any(streams) or net.dispatcher.waiting or net.loop.turn():
+        steps += 1
+        assert steps < 100_000
+        for number, client in enumerate(clients):
+            try:
+                part = chance.choice([1, 3, 70_000, 300_000])
+                streams[number] = (
+                    streams[number][client.send(streams[number][:part]) :] if streams[number] else streams[number]
+                )
+            except BlockingIOError:
+                pass
+        net.loop.turn()
+        if net.dispatcher.waiting and chance.random() < 0.2:
+            net.dispatcher.finish()
+        for number, client in enumerate(clients):
+            answers[number] += received(client)
+    seen = [[frame for frame in net.dispatcher.seen if frame[:1] == bytes([number])] for number in range(len(clients))]
+    assert seen == [[frame for frame in frames if frame[:1] != b"w"] for frames in asked]
+    for frames, heard in zip(asked, answers, strict=True):
+        assert heard == b"".join(framed(one if one[:1] == b"w" else b"ok" + one[:8]) for one in frames)
+    assert net.server.kept_bytes == 0 and net.server.trays_lent == 0
+
+
+def test_a_client_that_leaves_in_a_large_frame_gives_its_tray_back(net: Harness) -> None:
+    for _ in range(10):
+        client, connection = net.connect()
+        client.send(struct.pack(">i", 1_000_000) + bytes(100_000))
+        net.loop.settle()
+        assert net.server.trays_lent == 1 and connection.kept == net.server.kept_bytes == 100_004
+        client.close()
+        net.loop.settle()
+        assert net.server.trays_lent == 0 and net.server.kept_bytes == 0
+
+
 def test_a_client_that_never_reads_is_no_longer_read(net: Harness) -> None:
     net.dispatcher.reply = lambda frame: [framed(b"x" * 100_000)]
     client, connection = net.connect()
