@@ -14,6 +14,7 @@ from conformance.differential.scripts.transactions import Producer
 from conformance.differential.side import Side
 
 PARTITIONS = 2
+LONGEST = 900_000  # transaction.max.timeout.ms: a slow machine mustn't end transactions on one side alone
 STEPS = 60
 SIZES = (10, 10, 200, 30_000)  # of a record; enough of the last kind make a second segment
 
@@ -26,7 +27,7 @@ class Writer:
         self.side, self.topic, self.bumps = side, topic, bumps
         self.sequences = [0] * PARTITIONS
         self.added: set[int] = set()
-        self.producer.init()
+        self.producer.init(timeout=LONGEST)
 
     def write(self, partition: int, size: int, count: int, what: str = "write", **how: Any) -> Any:
         who, sequence = self.producer.who, self.sequences[partition]
