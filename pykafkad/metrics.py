@@ -74,6 +74,8 @@ def _table() -> dict[str, Declared]:
         "kafka_coordinator_transaction_transactioncoordinator_timedout_total": "Transactions aborted at their timeout",
         "kafka_coordinator_transaction_transactioncoordinator_fenced_total": "Requests of producers whose "
         "transactional id somebody else has taken",
+        "kafka_server_addpartitionstotxnmanager_verificationfailure_total": "Partitions that a transaction's "
+        "coordinator didn't vouch for",
         "kafka_log_logmanager_scrubbedbytes_total": "Bytes of closed segments that were checked for damage",
         "kafka_network_socketserver_connections_accepted_total": "Connections accepted",
         "kafka_network_socketserver_connections_closed_total": "Connections closed",

@@ -71,6 +71,7 @@ class Transactions(Coordinators["TransactionMachine"]):
         }
         self._timed_out = metrics.counter(prefix + "timedout_total")
         self.fenced = metrics.counter(prefix + "fenced_total")
+        self._unverified = metrics.counter("kafka_server_addpartitionstotxnmanager_verificationfailure_total")
 
     def _build(self, partition: Partition) -> TransactionShard:
         from pykafkad.runtime.transaction_shards import transaction_shard
@@ -147,9 +148,13 @@ class Transactions(Coordinators["TransactionMachine"]):
         def translate(body: Any) -> list[ErrorCode]:
             if isinstance(body, Refused):
                 self.fenced.value += body.code == ErrorCode.PRODUCER_FENCED
+                self._unverified.value += len(partitions)
                 return [body.code] * len(partitions)
             codes = getattr(body, "codes", None)
-            return list(codes) if codes is not None else [ErrorCode.NONE] * len(partitions)
+            if codes is None:
+                return [ErrorCode.NONE] * len(partitions)
+            self._unverified.value += len(codes) - codes.count(ErrorCode.NONE)
+            return list(codes)
 
         shard = self.shard(transactional_id)
         if isinstance(shard, Refused):

@@ -10,8 +10,8 @@ from tests.bench.frames import create_topics_of
 from tests.bench.life import newborn
 from tests.bench.stand import Stand
 
-WARM = 3000  # transactions before the first that counts: a JVM spends twice as much on one of its first thousand
-RAW, LIBRDKAFKA, JAVA = 2000, 600, 2000
+WARM = 2000  # transactions before the first that counts: a JVM spends twice as much on one of its first thousand
+RAW, LIBRDKAFKA, JAVA = 2000, 600, 1000
 
 
 def topic_of(stand: Stand) -> str:
@@ -95,5 +95,5 @@ FIGURES = [
         )
         for records, count in ((1, LIBRDKAFKA), (10, LIBRDKAFKA), (100, LIBRDKAFKA // 2), (1000, LIBRDKAFKA // 3))
     ),
-    Figure("transactions/java", "Java's producer, 10 records", java, SHOWN, pairs=2, weight=25),
+    Figure("transactions/java", "Java's producer, 10 records", java, SHOWN, pairs=2, weight=15),
 ]

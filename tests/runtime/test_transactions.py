@@ -240,6 +240,8 @@ def test_partitions_join_and_are_vouched_for() -> None:
         assert await ask((0, 0), ("t", 0), add=True) == ["NONE"]
         assert await ask((0, 0), ("t", 0), ("t", 1), add=False) == ["NONE", "TRANSACTION_ABORTABLE"]
         assert await ask((0, 7), ("t", 0), add=True) == ["PRODUCER_FENCED"]
+        failures = broker.metrics.counter("kafka_server_addpartitionstotxnmanager_verificationfailure_total")
+        assert failures.value == 2 + 1 + 1
         # The next transaction waits a moment for the end of the last one, and no longer.
         broker.says["t", 0] = None
         await end(broker, "x", (0, 0))
