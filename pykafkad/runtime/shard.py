@@ -276,28 +276,23 @@ class Shard(Generic[M]):
         self._load_from(self.partition.log.start_offset)
 
     def _load_from(self, offset: int) -> None:
-        """Read and replay one step; come back for the next after the loop has served others."""
+        """Have a thread read one step and replay it; come back for the next after the loop has served others."""
         if self.refusal is not LOADING:
             return
-        partition = self.partition
-        end = partition.log.end_offset
+        log_ = self.partition.log
+        end = log_.end_offset
         if offset < end:
             try:
-                piece = partition.log.read(offset, LOAD_STEP_BYTES, end, at_least_one=True)
-                if piece is not None:
-                    offset = self._replay(piece.read(), offset)
+                piece = log_.read(offset, LOAD_STEP_BYTES, end, at_least_one=True)
+            except (StorageFailed, OSError) as failure:
+                self._could_not_read(offset, failure)
+                return
+            if piece is not None:
+                future = self._loop.run_in_executor(None, piece.read)
+                if future.done():  # in simulations threads take no time
+                    self._loaded_piece(offset, future)
                 else:
-                    offset = end
-            except (StorageFailed, OSError) as failure:  # before anything of this step was replayed
-                log.error("coordinator could not read its log", partition=str(partition), reason=repr(failure))
-                self._loop.call_later(RELOAD_S, self._load_from, offset)
-                return
-            except (WireError, AssertionError) as broken:
-                log.error("coordinator could not read its log", partition=str(partition), reason=repr(broken))
-                self.refusal = MOVED
-                return
-            if offset < end:
-                self._loop.call_soon(self._load_from, offset)
+                    future.add_done_callback(partial(self._loaded_piece, offset))
                 return
         now = self._clock.now_ms()
         self.end = end
@@ -309,6 +304,29 @@ class Shard(Generic[M]):
         loaded, self.loaded = self.loaded, []
         for callback in loaded:
             callback()
+
+    def _loaded_piece(self, offset: int, future: asyncio.Future[bytes]) -> None:
+        if self.refusal is not LOADING or future.cancelled():
+            return
+        if (failure := future.exception()) is not None:
+            self._could_not_read(offset, failure)
+            return
+        try:
+            offset = self._replay(future.result(), offset)
+        except (StorageFailed, OSError) as failed:  # before anything of this step was replayed
+            self._could_not_read(offset, failed)
+        except (WireError, AssertionError) as broken:
+            log.error("coordinator could not read its log", partition=str(self.partition), reason=repr(broken))
+            self.refusal = MOVED
+        else:
+            if offset < self.partition.log.end_offset:  # markers may have come meanwhile
+                self._loop.call_soon(self._load_from, offset)
+            else:
+                self._load_from(offset)
+
+    def _could_not_read(self, offset: int, failure: BaseException) -> None:
+        log.error("coordinator could not read its log", partition=str(self.partition), reason=repr(failure))
+        self._loop.call_later(RELOAD_S, self._load_from, offset)
 
     def _replay(self, buffer: bytes, offset: int) -> int:
         """Replay the whole batches in a piece of the log; the offset to go on from.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from pykafkad.runtime import shard as shard_module
 from pykafkad.runtime.refusals import LOADING, MOVED, TOO_FEW, TOO_LARGE, TOO_LATE
 from pykafkad.runtime.shard import Shard, StoredCodec
 from pykafkad.state.decisions import NOTHING, Decision, Reply, Write
+from pykafkad.storage.disk import FileSlice
 from tests.kit.broker import Broker
 from tests.kit.loop import run
 
@@ -251,6 +253,30 @@ def test_a_long_log_is_loaded_in_steps_and_refuses_until_then(monkeypatch: pytes
         assert told == ["loaded"] and bench.ask("get", "k49") == "v" * 50
 
     run(main())
+
+
+def test_a_disk_that_takes_long_to_load_from_makes_nobody_else_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that never ends by itself: the loop that lets it go on is the one that would have to wait for it."""
+    may_read = threading.Event()
+    read = FileSlice.read
+
+    def slow(piece: FileSlice) -> bytes:
+        assert may_read.wait(10), "nobody was served meanwhile"
+        return read(piece)
+
+    async def main() -> None:
+        bench = Bench()
+        bench.ask("put", "a", "1")
+        monkeypatch.setattr(FileSlice, "read", slow)
+        bench.shard = bench.open()
+        loaded = asyncio.Event()
+        bench.shard.loaded.append(loaded.set)
+        assert bench.ask("get", "a") is LOADING
+        may_read.set()
+        await loaded.wait()
+        assert bench.ask("get", "a") == "1"
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 def test_records_of_tomorrow_are_passed_by() -> None:
