@@ -440,14 +440,9 @@ class Partition:
         return self.producers.guard(producer_id, sequence, epoch, now, epoch_bumps)
 
     def in_progress(self, run: Sequence[Buffer]) -> bool:
-        """Whether all these batches belong to transactions that are open here, so that nobody need vouch for them.
-        They are at least as long as a header.
-        """
-        for records in run:
-            fields = unpack(records, 0)
-            if not self.producers.ongoing(fields[9], fields[10]):
-                return False
-        return True
+        """Whether all these batches, as long as a header at least, belong to transactions that are open here."""
+        ongoing = self.producers.ongoing
+        return all(ongoing(*unpack(records, 0)[9:11]) for records in run)
 
     def append_marker(
         self, producer_id: int, producer_epoch: int, commit: bool, coordinator_epoch: int, now: int, epoch_bumps: bool
