@@ -88,11 +88,14 @@ class _Again:
         if found is None and wait_ms <= 0:
             return None
         if session is not None and wanted is not None:
-            wanted.ask(_asked(mould, offset))
+            wanted.topic = partition.topic
+            wanted.ask(_asked(mould, offset, partition.topic))
             session.go_on(call.now)
         if wait_ms > 0 or found is None:
             partition.cells.fetches.value += 1
-            finish = partial(self._finish, call, mould, correlation, offset, session, wanted)
+            if wanted is None:
+                wanted = _asked(mould, offset, partition.topic)
+            finish = partial(self._finish, call, mould, correlation, session, wanted)
             return Poll((partition,), missing, wait_ms, finish, mould.committed)
         return self._answer(mould, correlation, wanted, partition, found)
 
@@ -101,17 +104,16 @@ class _Again:
         call: Call,
         mould: FetchMould,
         correlation: int,
-        offset: int,
         session: Session | None,
-        wanted: Wanted | None,
+        wanted: Wanted,
     ) -> list[Any]:
         """After the wait."""
-        seen = _look(call, mould, offset, wait=True)
+        seen = _look(call, mould, wanted.fetch_offset, wait=True)
         if seen is not None:
             partition, found = seen
             if found is not None:
                 return self._answer(mould, correlation, wanted, partition, found)
-        resolved = Resolved([wanted or _asked(mould, offset)], session, session is not None)
+        resolved = Resolved([wanted], session, session is not None)
         job = _Fetch(call, mould.request, resolved, -1, False)
         return response_frame(correlation, job.answer(), call.version)
 
@@ -152,9 +154,10 @@ def _look(call: Call, mould: FetchMould, offset: int, *, wait: bool) -> tuple[Pa
     return partition, found
 
 
-def _asked(mould: FetchMould, offset: int) -> Wanted:
+def _asked(mould: FetchMould, offset: int, topic: str) -> Wanted:
     (wanted,) = _wanted(mould.request.topics, mould.by_id).values()
     wanted.fetch_offset = offset
+    wanted.topic = topic  # remembered as the ordinary way does: whose the name is may change during a wait
     return wanted
 
 

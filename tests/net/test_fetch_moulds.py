@@ -293,3 +293,11 @@ def test_names_without_end_are_not_remembered() -> None:
 def test_bytes_are_counted_when_they_leave_and_not_when_a_poll_finds_too_few(times: int) -> None:
     side = both(Do("write", 1), *[Ask(min_bytes=300, wait_ms=100)] * times)
     assert side.counted()["bytesout t"] == times * side.broker.partition("t").log.size
+
+
+@pytest.mark.parametrize("session", [NONE, GO_ON])
+@pytest.mark.parametrize("version", [12, 16])
+def test_a_topic_that_is_made_anew_during_a_wait(version: int, session: str) -> None:
+    ask = Ask(version=version, session=session, wait_ms=500)
+    side = both(Do("write", 1), *turned(ask, [0, 0, 1]), Do("again"), Do("pass"))
+    assert side.connection.repeated is not None and side.connection.repeated.used
