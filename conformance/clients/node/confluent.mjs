@@ -11,6 +11,7 @@ export const version = `${versionOf('@confluentinc/kafka-javascript')} (librdkaf
 export const hides = []
 const configs = "confluent-kafka-javascript's admin client knows no configs"
 const offsets = "confluent-kafka-javascript's admin client only reads a group's offsets"
+const zstd = { 'codec zstd': 'the librdkafka of confluent-kafka-javascript was built here without libzstd' }
 export const cannot = {
   'null header': 'confluent-kafka-javascript wants a value in every header',
   configs,
@@ -18,7 +19,8 @@ export const cannot = {
   broker_configs: configs,
   validate_only: "confluent-kafka-javascript's createTopic() has no validate_only",
   alter_offsets: offsets,
-  delete_offsets: offsets
+  delete_offsets: offsets,
+  ...(rdkafka.features.includes('zstd') ? {} : zstd)
 }
 
 export const codeOf = error => (typeof error.code === 'number' ? error.code : -1)
