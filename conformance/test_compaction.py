@@ -29,7 +29,7 @@ def fill(client: Client, topic: str, keys: int, codec: str) -> list[Message]:
     """A round of records over so many keys, each in a batch of its own."""
     noise = random.Random(topic)
     messages = [Message(noise.randbytes(VALUE_BYTES), b"k%d" % (i % keys), partition=0) for i in range(ROUND)]
-    produce(client, topic, messages, codec=codec, linger_ms=0, acks="all", batch=1)
+    produce(client, topic, messages, codec=codec, linger_ms=0, acks="all", batch=100_000)
     return messages
 
 

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::lines::{Answer, Driver, Options, Request, Trouble, encoded, not_sent, sent, unclear};
 
 const WAIT: Duration = Duration::from_secs(20);
+const TRANSACTION: Duration = Duration::from_secs(30); // for each step of one
 const SETTLED: Duration = Duration::from_secs(2); // by then a changed config is to be seen
 const AT_MOST: usize = 500; // records in the answer to one poll
 
@@ -93,7 +94,35 @@ fn producer(bootstrap: &str, options: Options) -> Result<ThreadedProducer<Report
     if let Some(batch) = options.number("batch") {
         config.set("batch.size", batch.to_string());
     }
-    ThreadedProducer::from_config_and_context(&config, Reports { open: AtomicBool::new(true) })
+    let transactional = options.text("transactional");
+    if let Some(id) = transactional {
+        let within = options.number("transaction_ms").unwrap_or(60_000);
+        config
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", within.to_string())
+            .set("message.timeout.ms", options.number("timeout_ms").unwrap_or(30_000).min(within).to_string())
+            .set("enable.idempotence", "true");
+    }
+    let made = ThreadedProducer::from_config_and_context(&config, Reports { open: AtomicBool::new(true) })?;
+    if transactional.is_some() {
+        made.init_transactions(TRANSACTION)?;
+    }
+    Ok(made)
+}
+
+fn transact(verb: &str, producer: &ThreadedProducer<Reports>) -> Answer {
+    match verb {
+        "begin" => producer.begin_transaction()?,
+        "commit_transaction" => producer.commit_transaction(TRANSACTION)?,
+        _ => producer.abort_transaction(TRANSACTION)?,
+    }
+    Ok(Value::Null)
+}
+
+fn send_offsets(producer: &ThreadedProducer<Reports>, from: &Member, wanted: &[Value]) -> Answer {
+    let group = from.consumer.group_metadata().ok_or_else(|| unclear("no group"))?;
+    producer.send_offsets_to_transaction(&offsets(wanted)?, &group, TRANSACTION)?;
+    Ok(Value::Null)
 }
 
 /// Keeps the text of the last error: the code alone doesn't say why there is no offset to read from.
@@ -557,6 +586,14 @@ impl Driver for Rdkafka {
                 let producer = known(self.producers.get(&request.handle("producer")?))?;
                 let _ = producer.flush(request.seconds("timeout")?); // whatever is left was not reported
                 Ok(Value::Null)
+            }
+            "begin" | "commit_transaction" | "abort" => {
+                transact(verb, known(self.producers.get(&request.handle("producer")?))?)
+            }
+            "send_offsets" => {
+                let producer = known(self.producers.get(&request.handle("producer")?))?;
+                let member = known(self.members.get(&request.handle("consumer")?))?;
+                send_offsets(producer, member, request.list("offsets")?)
             }
             "close_producer" => {
                 let producer = known(self.producers.remove(&request.handle("producer")?))?;

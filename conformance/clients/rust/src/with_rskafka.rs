@@ -45,6 +45,7 @@ const CANNOT: &[(&str, &str)] = &[
     ("topic configs", "rskafka creates topics without configs"),
     ("validate_only", "rskafka's create_topic has no validate_only"),
     ("idempotent", "rskafka has no producer ids"),
+    ("transactions", "rskafka has no producer ids"),
     ("acks 0", "rskafka always writes with acks=all"),
     ("acks 1", "rskafka always writes with acks=all"),
     ("headers", "rskafka keeps a record's headers in a map: each name once, in its order, never null"),
