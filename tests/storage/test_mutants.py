@@ -13,7 +13,7 @@ from kafkawire.errors import WireError
 from pykafkad.errors import StorageFailed
 from pykafkad.state.epochs import Epochs
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import log, recovery, settling, snapshots
+from pykafkad.storage import recovery, segment, snapshots
 from pykafkad.storage.directory import LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.segment import CorruptSegment, Segment
@@ -98,8 +98,7 @@ def aborted_transactions_stay_where_their_marker_is_cut_off(patch: pytest.Monkey
 
 def open_transactions_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshots, "encode", closed := lambda entries: encode([(*entry[:7], -1) for entry in entries]))
-    patch.setattr(log, "encode", closed)
-    patch.setattr(settling, "encode", closed)
+    patch.setattr(segment, "encode", closed)
 
 
 MUTANTS: list[Plant] = [
