@@ -28,7 +28,7 @@ def test_all_shows_defaults(pykafkad: Run, topic: str) -> None:
 def test_a_brokers_settings(pykafkad: Run) -> None:
     assert settings(pykafkad, "--broker", "1")["listeners"].startswith("PLAINTEXT://")
     assert pykafkad("configs", "alter", "--broker-defaults", "--add-config", "log.cleaner.threads=2").code == 0
-    assert settings(pykafkad, "--broker-defaults") == {"log.cleaner.threads": "2"}
+    assert settings(pykafkad, "--broker-defaults") == {"log.cleaner.threads": "2", "min.insync.replicas": "1"}
     assert pykafkad("configs", "alter", "--broker-defaults", "--delete-config", "log.cleaner.threads").code == 0
 
 
