@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from kafkawire.batches import HEADER_SIZE
 from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.segment import CorruptSegment, Segment
 
@@ -24,6 +25,9 @@ def number_of(segments: Sequence[Segment], offset: int) -> int:
 def locate(segments: Sequence[Segment], offset: int, until: int, end: int, wait: bool) -> tuple[Segment, int, int, int]:
     """The segment that has the batch of ``offset``, from where to where in it what lies before ``until`` reaches, and
     the first batch's length if it was seen. A segment may end before the next begins, so the search may have to go on.
+
+    It also goes on where a segment has nothing left but the empty batch that compaction keeps at its end: of a fetch
+    without a record kafkajs concludes that there is none up to the high watermark, and kafka-go waits for ever.
     """
     number = number_of(segments, offset)
     while True:
@@ -31,6 +35,9 @@ def locate(segments: Sequence[Segment], offset: int, until: int, end: int, wait:
         following = segments[number + 1].base_offset if number + 1 < len(segments) else end
         start = segment.position_of(offset, wait) if offset > segment.base_offset else 0
         length = segment.found_length if start else 0
+        if segment.size - start == HEADER_SIZE and until > following and segments[number + 1].size:
+            number += 1
+            continue
         if start < segment.size or number + 1 == len(segments):
             limit = segment.size if until >= following else segment.position_of(until, wait)
             return segment, start, limit, length

@@ -204,6 +204,7 @@ class _Round:
             self.cleaned_place, group[0].base_offset, size=0, new=True, now=job.now, index_limit=job.index_bytes
         )
         new.file.truncate(0)
+        following = self.following[group[-1]]
         data: list[Buffer] = []
         headers: list[BatchHeader] = []
         gathered = unsynced = 0
@@ -227,7 +228,7 @@ class _Round:
             for header, chunk, where in self.batches(segment):
                 self.bytes_read += header.length
                 try:
-                    kept = rules.retain(chunk, header, job.first_uncleanable)
+                    kept = rules.retain(chunk, header, following)
                 except WireError as error:
                     raise CorruptSegment(segment.path, where, str(error)) from error
                 if kept is not None:

@@ -6,9 +6,8 @@
   all their data go the same way.
 - Aborted data go at once.
 - A batch keeps its offsets, sequences, producer and epoch whatever is taken out of it. The last batch of each live
-  producer stays even without records, as its sequences live there, and so does the last of the round, so that it
-  is known how far the log was cleaned. Any other batch without records goes, be its segment empty then: of an answer
-  without a single record kafkajs concludes that there is none up to the log's end, and kafka-go asks for ever.
+  producer stays even without records, as its sequences live there, and so does the last of each cleaned segment, so
+  that a segment ends where the next one begins.
 """
 
 from __future__ import annotations
@@ -49,10 +48,10 @@ class Filter:
         self._now = now
         self._horizon = now + delete_retention_ms
 
-    def retain(self, batch: Buffer, header: BatchHeader, end: int) -> tuple[Buffer, BatchHeader] | None:
+    def retain(self, batch: Buffer, header: BatchHeader, following: int) -> tuple[Buffer, BatchHeader] | None:
         """The batch at ``header.position``, as it is or without what may go; None if it may go as a whole.
 
-        ``end``: where the round ends. WireError for a batch that can't be read.
+        ``following``: where the segment that is being written will end. WireError for a batch that can't be read.
         """
         if header.attributes & CONTROL:
             body = unpacked(batch, header)
@@ -69,7 +68,7 @@ class Filter:
             kept, tombstones = self._select(body, header)
             self.records_read += header.count
         if not kept:
-            if header.next_offset == end or self._last_of_producer(header):
+            if header.next_offset == following or self._last_of_producer(header):
                 empty = emptied(header)
                 return empty, header_at(empty, 0)
             return None
