@@ -279,11 +279,11 @@ class Shard(Generic[M]):
         """Have a thread read one step and replay it; come back for the next after the loop has served others."""
         if self.refusal is not LOADING:
             return
-        log_ = self.partition.log
-        end = log_.end_offset
+        source = self.partition.log
+        end = source.end_offset
         if offset < end:
             try:
-                piece = log_.read(offset, LOAD_STEP_BYTES, end, at_least_one=True)
+                piece = source.read(offset, LOAD_STEP_BYTES, end, at_least_one=True)
             except (StorageFailed, OSError) as failure:
                 self._could_not_read(offset, failure)
                 return
