@@ -22,6 +22,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from conformance.patience import Patience
+
 APACHE_VERSION = os.environ.get("APACHE_KAFKA_VERSION", "4.3.1")
 CACHE = pathlib.Path(os.environ.get("APACHE_KAFKA_CACHE", pathlib.Path.home() / ".cache/apache-kafka"))
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -112,12 +114,13 @@ class Broker:
         """Seconds from the process's start to its first answer."""
         began = time.monotonic()
         self.spawn()
-        self.await_answer(began)
+        self.await_answer()
         return time.monotonic() - began
 
-    def await_answer(self, began: float) -> None:
+    def await_answer(self) -> None:
+        patience = Patience(self.patience)
         while not answers(self.port):
-            if not self.running() or time.monotonic() - began > self.patience:
+            if not self.running() or patience.ended():
                 self.kill()
                 raise NotStarted(f"{self.kind} didn't start:\n{self.log()[-3000:]}")
             time.sleep(0.005)
@@ -280,7 +283,7 @@ class ApacheCluster:
         for node in self.nodes:
             node.spawn()
         for node in self.nodes:
-            node.await_answer(began)
+            node.await_answer()
         return time.monotonic() - began
 
     def kill(self) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from conformance.patience import Patience
+
 ANSWER_SECONDS = 60
 SMALL = {"segment.ms": "100", "segment.bytes": "1048576", "file.delete.delay.ms": "100", "index.interval.bytes": "1000"}
 
@@ -56,13 +58,13 @@ def consumer(bootstrap: str, group: str = "reader", **settings: Any) -> Consumer
 
 def patiently(what: Callable[[], Any]) -> Any:
     """Again and again while the broker is away."""
-    until = time.monotonic() + ANSWER_SECONDS
+    patience = Patience(ANSWER_SECONDS)
     while True:
         try:
             return what()
         except (KafkaException, TimeoutError) as error:
             final = isinstance(error, KafkaException) and error.args[0].code() in _FINAL
-            if time.monotonic() > until or final:
+            if patience.ended() or final:
                 raise
             time.sleep(0.05)
 
@@ -170,8 +172,8 @@ def read(bootstrap: str, topic: str, partition: int, start: int, settings: dict[
         if here.offset > high:
             raise Lost(f"{topic}-{partition} ends at {high}, {start} was read before")
         reader.assign([here])
-        until = time.monotonic() + ANSWER_SECONDS
-        while time.monotonic() < until:
+        patience = Patience(ANSWER_SECONDS)
+        while not patience.ended():
             for message in reader.consume(5_000, 1.0):
                 error = message.error()
                 if error is None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from conformance.brokers import free_ports
+from conformance.patience import Patience
 from conformance.peers.job import Found, Job, Send
 from conformance.peers.program import Program, java
 
@@ -68,7 +69,7 @@ class Connect(Job):
 
     def _ask(self, name: str, config: dict[str, str]) -> None:
         """A worker takes a connector when it has found its group, and not before."""
-        until = time.monotonic() + START_SECONDS
+        patience = Patience(START_SECONDS)
         while True:
             request = urllib.request.Request(
                 f"http://127.0.0.1:{self.ports[0]}/connectors/{name}/config",
@@ -80,7 +81,7 @@ class Connect(Job):
                 with urllib.request.urlopen(request, timeout=30):
                     return
             except OSError as error:
-                if time.monotonic() > until:
+                if patience.ended():
                     raise AssertionError(f"no worker takes {name}: {error}\n{self.programs[0].last_words()}") from None
                 time.sleep(0.5)
 

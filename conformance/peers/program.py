@@ -7,10 +7,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 
 from conformance.brokers import dying_with_parent
 from conformance.clients import toolchains
+from conformance.killing.load import Lost
+from conformance.patience import Patience
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -74,7 +77,11 @@ class Program:
         """SIGTERM, and its leave is taken properly."""
         assert self.process is not None
         self.process.terminate()
-        self.process.wait(timeout)
+        patience = Patience(timeout)
+        while self.running():
+            if patience.ended():
+                raise Lost(f"{self.name} didn't leave within {timeout:.0f} s of being asked to\n{self.last_words()}")
+            time.sleep(0.02)
 
     def wipe(self) -> None:
         shutil.rmtree(self.state, ignore_errors=True)

@@ -18,8 +18,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from conformance.brokers import KINDS, Broker
 from conformance.killing.load import Lost, consumer, patiently, producer, read
+from conformance.patience import Patience
 from conformance.peers.job import Job
 from conformance.peers.program import Program
+from conformance.peers.standing import account
 
 SETTINGS = {
     "auto.create.topics.enable": "false",
@@ -85,7 +87,7 @@ class Feeder:
     def __init__(self, bootstrap: str, job: Job) -> None:
         self.job = job
         self.refused: list[str] = []
-        self.producer = producer(bootstrap, **{"message.timeout.ms": int(CLIENT_PATIENCE * 1000)})
+        self.producer = producer(bootstrap, **{"message.timeout.ms": 0})  # `settle` knows how long is too long
         self._ended = False
         self._failure: BaseException | None = None
         job.begin(self.send)
@@ -117,8 +119,11 @@ class Feeder:
             self._failure = error
 
     def settle(self) -> None:
-        if self.producer.flush(CLIENT_PATIENCE) or self.refused:
-            raise Lost(f"the input wasn't taken: {self.refused[:1]}")
+        patience = Patience(CLIENT_PATIENCE)
+        while self.producer.flush(1) and not self.refused and not patience.ended():
+            pass
+        if len(self.producer) or self.refused:
+            raise Lost(f"the input wasn't taken: {len(self.producer)} records have no answer; {self.refused[:1]}")
 
     def close(self) -> None:
         self._ended = True
@@ -132,7 +137,7 @@ class Trial:
     """One broker, one job, some rounds."""
 
     def __init__(self, kind: str, job: type[Job], directory: pathlib.Path, chance: random.Random, tally: Tally) -> None:
-        self.chance, self.tally = chance, tally
+        self.chance, self.tally, self.directory = chance, tally, directory
         self.broker: Broker = KINDS[kind](directory / "broker", SETTINGS)
         self.broker.patience = max(self.broker.patience, 120)
         self.broker.start()
@@ -220,15 +225,17 @@ class Trial:
                 program.start()
 
     def _progress(self, reached: Callable[[], bool], what: str) -> None:
-        count, since = -1, time.monotonic()
+        count, patience = -1, Patience(PATIENCE)
         while not reached():
             if self.watcher.failure:
                 raise Lost(f"the reader was refused: {self.watcher.failure}")
             if self.watcher.count != count:
-                count, since = self.watcher.count, time.monotonic()
-            if time.monotonic() - since > PATIENCE:
+                count = self.watcher.count
+                patience.again()
+            if patience.ended():
+                seen = account(self.broker, self.job.programs, self.directory)
                 words = "\n".join(f"{p.name}:\n{p.last_words()}" for p in self.job.programs)
-                raise Lost(f"{what}, but for {PATIENCE:.0f} s there are {count}\n{words}")
+                raise Lost(f"{what}, but for {PATIENCE:.0f} s there are {count}, see {seen}\n{words}")
             self._supervise()
             time.sleep(0.1)
 
@@ -255,13 +262,16 @@ class Trial:
         here = TopicPartition(topic, partition)
         stable, every = consumer(self.broker.bootstrap, **COMMITTED), consumer(self.broker.bootstrap)
         try:
-            until = time.monotonic() + PATIENCE
+            patience = Patience(PATIENCE)
             while True:
                 ends = [_end(reader, here) for reader in (stable, every)]
                 if ends[0] == ends[1]:
                     return
-                if time.monotonic() > until:
-                    raise Lost(f"{topic}-{partition} is stable up to {ends[0]} only, it ends at {ends[1]}")
+                if patience.ended():
+                    seen = account(self.broker, (), self.directory)
+                    raise Lost(
+                        f"{topic}-{partition} is stable up to {ends[0]} only, it ends at {ends[1]}, see {seen}"
+                    )
                 time.sleep(0.2)
         finally:
             stable.close()
