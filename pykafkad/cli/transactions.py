@@ -174,8 +174,6 @@ def held(client: Client, args: argparse.Namespace) -> None:
 def find_hanging(client: Client, args: argparse.Namespace) -> None:
     if args.partition is not None and args.topic is None:
         raise Misused("--partition needs --topic")
-    if args.topic is None and args.broker_id is None:
-        raise Misused("where? (--broker-id ID, or --topic NAME)")
     wanted = partitions_of(client, [args.topic] if args.topic else None)
     if args.partition is not None:
         wanted = [where for where in wanted if where == (args.topic, args.partition)]
