@@ -144,7 +144,7 @@ class Broker:
         groups.apply(ClusterImage(), metadata.image)
         transactions.apply(ClusterImage(), metadata.image)
         metadata.subscribe(self._cluster_changed)
-        partitions.start(self._clock.now_ms())
+        partitions.start()
         disk = self._disk
         self._cleaner = Cleaner(
             config=config,

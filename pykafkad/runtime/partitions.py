@@ -21,6 +21,7 @@ from pykafkad.config import topic_config
 from pykafkad.errors import Refused, StorageFailed
 from pykafkad.logs import log as events
 from pykafkad.model import TopicPartition
+from pykafkad.runtime import partition_gauges
 from pykafkad.runtime.flusher import Flusher
 from pykafkad.runtime.housekeeping import Calendar
 from pykafkad.runtime.log_dirs import LogDirs, storage_error
@@ -29,9 +30,10 @@ from pykafkad.runtime.partition import NOT_LEADER, Partition
 from pykafkad.runtime.recoveries import Recoveries
 from pykafkad.runtime.refusals import RECOVERING
 from pykafkad.runtime.scrubber import Scrubber
+from pykafkad.runtime.tasks import in_thread
 from pykafkad.runtime.topic_cells import TopicCells
+from pykafkad.runtime.upkeep import Upkeep
 from pykafkad.state.sequences import Producers
-from pykafkad.storage import settling
 
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
@@ -44,13 +46,10 @@ UNKNOWN = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "this server does not ho
 UNKNOWN_ID = Refused(ErrorCode.UNKNOWN_TOPIC_ID, "no topic has this id")
 GONE = Refused(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, "the topic was deleted")
 OPENED_PER_SLICE = 8  # two milliseconds
-RETAINED_PER_SLICE = 32
-LOOKED_AT_PER_SLICE = 256
+SOON_MS = 1_000
 FROZEN_AT_ONCE = 500
 """Partitions after which the garbage collector is told to leave alone what there is. They stay, and a full collection
 that looked at every part of ten thousand of them would keep everybody waiting for 0.1 s."""
-SETTLED_PER_SLICE = 16
-CHECKPOINTED_PER_SLICE = 1_000
 
 
 class _Place(NamedTuple):
@@ -104,11 +103,10 @@ class Partitions:
         """Told when the last log directory has failed: a broker without any has nothing left to do."""
         self.recoveries = Recoveries(config.num_recovery_threads_per_data_dir, max(1, len(log_dirs)), metrics)
         self._stops: list[Callable[[], None]] = []
-        self._checkpointed: object = None
-        self._ends: dict[tuple[str, int], int] = {}  # of logs that were written to, when they were last looked at
         self._thawed = 0  # partitions opened since the collector was told to leave them alone
         self._unopened = True  # there may be partitions that nobody asked for yet
-        self._declare()
+        self._upkeep = Upkeep(self, clock)
+        partition_gauges.declare(self, metrics, clock, node_id)
 
     # -- asking ------------------------------------------------------------------------------------------------------
 
@@ -159,6 +157,15 @@ class Partitions:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def placed(self) -> Iterator[tuple[tuple[str, int], PartitionImage]]:
+        """The partitions that should be here, open or not, as the cluster sees them."""
+        return ((key, place.image) for key, place in self._places.items())
+
+    @property
+    def offline(self) -> int:
+        """Partitions that should be here and can't be served."""
+        return len(self._failed) + len(self.unavailable)
 
     # -- following the image -----------------------------------------------------------------------------------------
 
@@ -226,7 +233,7 @@ class Partitions:
         for index in range(len(topic.partitions)):
             self._remove((topic.name, index))
         for log_dir in self.dirs.online:
-            self._in_thread(log_dir.sync_names)
+            in_thread(log_dir.sync_names)
         self._configs.pop(topic.name, None)
         if self._cells.pop(topic.name, None) is not None:
             self._metrics.forget(topic.name)
@@ -380,9 +387,18 @@ class Partitions:
     def moved(self, key: TopicPartition, target: LogDir) -> None:
         """A partition's log goes on in another directory: the checkpoints of both shall say so soon."""
         self.dirs.homes[key] = target
-        self._checkpointed = None
-        for _ in self._checkpoint():
-            pass
+        self._upkeep.checkpoint_now()
+
+    def by_directory(self) -> list[tuple[LogDir, list[PartitionLog], dict[TopicPartition, int]]]:
+        """The open logs of each directory that is online, and their high watermarks."""
+        logs: dict[int, list[PartitionLog]] = {id(log_dir): [] for log_dir in self.dirs.online}
+        marks: dict[int, dict[TopicPartition, int]] = {id(log_dir): {} for log_dir in self.dirs.online}
+        for (topic, index), partition in self._open.items():
+            key = TopicPartition(topic, index)
+            home = id(self.dirs.homes[key])
+            logs[home].append(partition.log)
+            marks[home][key] = partition.high_watermark
+        return [(log_dir, logs[id(log_dir)], marks[id(log_dir)]) for log_dir in self.dirs.online]
 
     # -- losing ------------------------------------------------------------------------------------------------------
 
@@ -394,7 +410,7 @@ class Partitions:
         ]
         refused = storage_error(f"not in any log directory that is online; offline: {where}")
         for key in missed:
-            self._lose(key, refused)
+            self.lose(key, refused)
         if missed:
             events.error("partitions are offline with their log directory", partitions=len(missed), offline=where)
 
@@ -402,11 +418,11 @@ class Partitions:
         refused = storage_error(f"log directory {log_dir.path} is offline: {log_dir.health.failure}")
         for key, home in self.dirs.homes.items():
             if home is log_dir and key in self._places:
-                self._lose(key, refused)
+                self.lose(key, refused)
         if not self.dirs.online and self.on_no_disk is not None:
             self.on_no_disk()
 
-    def _lose(self, key: tuple[str, int], refused: Refused) -> None:
+    def lose(self, key: tuple[str, int], refused: Refused) -> None:
         """The partition can't be served here any more; whoever waits for it is told."""
         self.unavailable[key] = refused
         self.losses += 1
@@ -420,133 +436,20 @@ class Partitions:
         for told in self.on_loss:
             told(*key)
 
-    # -- the calendar ------------------------------------------------------------------------------------------------
+    # -- life --------------------------------------------------------------------------------------------------------
 
-    def start(self, now: int | None = None) -> None:
+    def start(self) -> None:
         """Begin to open what wasn't asked for, and to keep house."""
-        del now
-        config, every = self.config, self._calendar.every
-        first = config.log_initial_task_delay_ms
         self.scrubber.start()
-        soon = 1_000
-        self._stops += [
-            # Comes round for topics that are made while the broker runs, and for directories that were full.
-            every(soon, self._open_all, first_ms=0),
-            every(config.log_retention_check_interval_ms, self._retain, first_ms=first),
-            every(config.log_flush_offset_checkpoint_interval_ms, self._flush_closed, first_ms=first),
-            every(config.log_flush_offset_checkpoint_interval_ms, self._settle, first_ms=first),
-            every(config.replica_high_watermark_checkpoint_interval_ms, self._checkpoint),
-            every(config.producer_id_expiration_check_interval_ms, self._expire_producers),
-            every(soon, self.moves.resume, first_ms=0),
-            every(10_000, self._purge),
-            every(5_000, self._look_after),
-        ]
-
-    def _look_after(self) -> Iterator[None]:
-        """Files that were deleted under us, volumes that were unmounted: better told now than by the next start."""
-        for number, partition in enumerate(self.all()):
-            if number % LOOKED_AT_PER_SLICE == LOOKED_AT_PER_SLICE - 1:
-                yield
-            path = next((segment.path for segment in partition.log.segments if segment.vanished), "")
-            if path and not partition.log.cleaning:  # which replaces files
-                name = f"{partition.topic}-{partition.index}"
-                events.error("a file was deleted while it was in use", partition=name, file=path)
-                self._lose((partition.topic, partition.index), storage_error(f"{path} was deleted while it was in use"))
-        for log_dir in self.dirs.online:
-            self._in_thread(log_dir.look)
-
-    def _retain(self) -> Iterator[None]:
-        for number, partition in enumerate(self.all()):
-            try:
-                gone = partition.retain(self._clock.now_ms())
-                if gone:
-                    events.info("segments deleted", partition=f"{partition.topic}-{partition.index}", segments=gone)
-            except StorageFailed as failure:
-                events.error(
-                    "retention failed", partition=f"{partition.topic}-{partition.index}", reason=failure.reason
-                )
-            if number % RETAINED_PER_SLICE == RETAINED_PER_SLICE - 1:
-                yield
-
-    def _flush_closed(self) -> None:
-        """Closed segments are always synced, so that recovery after a crash reads the newest one only."""
-        for partition in self.all():
-            upto = partition.log.flush_due
-            if upto is not None:
-                self.flusher.request(partition, upto)
-
-    def _settle(self) -> Iterator[None]:
-        """Logs that nobody has written to since the last round become as a clean stop would leave them: a crash finds
-        nothing in them that it had to read again, and a stop nothing to sync.
-        """
-        ready: dict[LogDir, list[PartitionLog]] = {}
-        before, self._ends = self._ends, {}
-        for number, (key, partition) in enumerate(list(self._open.items())):
-            log = partition.log
-            if log.dirty and TopicPartition(*key) not in self.moves:
-                if before.get(key) != log.end_offset:
-                    self._ends[key] = log.end_offset
-                else:
-                    try:
-                        if settling.prepare(log):
-                            ready.setdefault(self.dirs.homes[TopicPartition(*key)], []).append(log)
-                    except StorageFailed as failure:
-                        events.error("could not settle a log", partition=f"{key[0]}-{key[1]}", reason=failure.reason)
-            if number % SETTLED_PER_SLICE == SETTLED_PER_SLICE - 1:
-                yield
-        for home, logs in ready.items():
-            if home in self.dirs.online:
-                self._in_thread(home.settle, logs)
-
-    def _expire_producers(self) -> None:
-        now, after = self._clock.now_ms(), self.config.producer_id_expiration_ms
-        for partition in self._open.values():
-            partition.producers.expire(now, after)
-
-    def _purge(self) -> None:
-        """Files whose delay is over go; unlinking large files takes long, so a thread does it."""
-        now = self._clock.now_ms()
-        for partition in self.all():
-            if partition.log.deleted_files:
-                self._in_thread(partition.log.purge_deleted, now)
-        for log_dir in self.dirs.online:
-            self._in_thread(log_dir.purge, now)
-
-    def _checkpoint(self) -> Iterator[None]:
-        state = 0  # ten thousand tuples are not worth keeping
-        for number, partition in enumerate(self.all()):
-            log = partition.log
-            state = hash((state, log.trusted_below, log.start_offset, partition.high_watermark))
-            if number % CHECKPOINTED_PER_SLICE == CHECKPOINTED_PER_SLICE - 1:
-                yield
-        if state != self._checkpointed:
-            self._checkpointed = state
-            for log_dir, logs, marks in self._by_directory():
-                self._in_thread(log_dir.checkpoint, logs, marks)
-
-    def _by_directory(self) -> list[tuple[LogDir, list[PartitionLog], dict[TopicPartition, int]]]:
-        logs: dict[int, list[PartitionLog]] = {id(log_dir): [] for log_dir in self.dirs.online}
-        marks: dict[int, dict[TopicPartition, int]] = {id(log_dir): {} for log_dir in self.dirs.online}
-        for (topic, index), partition in self._open.items():
-            key = TopicPartition(topic, index)
-            home = id(self.dirs.homes[key])
-            logs[home].append(partition.log)
-            marks[home][key] = partition.high_watermark
-        return [(log_dir, logs[id(log_dir)], marks[id(log_dir)]) for log_dir in self.dirs.online]
-
-    def _in_thread(self, work: Callable[..., object], *args: object) -> None:
-        def done(future: asyncio.Future[object]) -> None:
-            if not future.cancelled() and (error := future.exception()) is not None:
-                events.error("work on a log directory failed", reason=str(error))
-
-        asyncio.get_running_loop().run_in_executor(None, work, *args).add_done_callback(done)
-
-    # -- the end -----------------------------------------------------------------------------------------------------
+        # Comes round for topics that are made while the broker runs, and for directories that were full.
+        self._stops.append(self._calendar.every(SOON_MS, self._open_all, first_ms=0))
+        self._stops.append(self._calendar.every(SOON_MS, self.moves.resume, first_ms=0))
+        self._stops += self._upkeep.begin(self._calendar, self.config)
 
     def sync_ahead(self) -> None:
         """A stop begins: while requests in progress are answered, threads begin to sync."""
         for log_dir in self.dirs.online:
-            self._in_thread(log_dir.sync_ahead)
+            in_thread(log_dir.sync_ahead)
 
     async def stop(self) -> None:
         """Everything durable, saved and marked clean; nobody may append any more."""
@@ -564,7 +467,7 @@ class Partitions:
         await self.flusher.drain()
         loop = asyncio.get_running_loop()
         wanted = {TopicPartition(*key) for key in self._places}
-        for log_dir, logs, marks in self._by_directory():
+        for log_dir, logs, marks in self.by_directory():
             try:
                 await loop.run_in_executor(None, self._close, log_dir, logs, marks, wanted)
             except StorageFailed as failure:
@@ -595,65 +498,3 @@ class Partitions:
         self.scrubber.abandon()
         for log_dir in self.dirs.opened:
             log_dir.close(clean=False)
-
-    def _late_transactions(self) -> int:
-        now, timeout_max_ms = self._clock.now_ms(), self.config.transaction_max_timeout_ms
-        return sum(p.leads and p.producers.has_late(now, timeout_max_ms) for p in self._open.values())
-
-    # -- metrics -----------------------------------------------------------------------------------------------------
-
-    def _declare(self) -> None:
-        metrics, opened = self._metrics, self._open
-        gauge = metrics.gauge
-        gauge("kafka_server_replicamanager_partitioncount", lambda: len(self._places))
-        gauge(
-            "kafka_server_replicamanager_leadercount",
-            lambda: sum(place.image.leader == self._node_id for place in self._places.values()),
-        )
-        gauge(
-            "kafka_server_replicamanager_underreplicatedpartitions",
-            lambda: sum(len(p.image.isr) < len(p.image.replicas) for p in self._places.values()),
-        )
-        gauge(
-            "kafka_server_replicamanager_underminisrpartitioncount",
-            lambda: sum(p.leads and not p.enough_replicas for p in opened.values()),
-        )
-        gauge("kafka_server_replicamanager_partitionswithlatetransactionscount", self._late_transactions)
-        gauge("kafka_server_replicamanager_offlinereplicacount", lambda: len(self._failed) + len(self.unavailable))
-        gauge("kafka_server_replicamanager_produceridcount", lambda: sum(len(p.producers) for p in opened.values()))
-        gauge("kafka_log_logmanager_offlinelogdirectorycount", lambda: len(self.dirs.offline))
-        gauge(
-            "kafka_log_logmanager_cordonedlogdirectorycount",
-            lambda: sum(self.dirs.is_cordoned(log_dir.path) for log_dir in self.dirs.online),
-        )
-
-        def of_each(name: str, read: Callable[[Partition], float]) -> None:
-            metrics.gauge_by(name, lambda: [((p.topic, str(p.index)), read(p)) for p in opened.values()])
-
-        of_each("kafka_log_log_size", lambda p: p.log.size)
-        of_each("kafka_log_log_logstartoffset", lambda p: p.log.start_offset)
-        of_each("kafka_log_log_logendoffset", lambda p: p.log.end_offset)
-        of_each("kafka_log_log_numlogsegments", lambda p: len(p.log.segments))
-        of_each("kafka_cluster_partition_laststableoffsetlag", lambda p: p.high_watermark - p.last_stable_offset)
-        metrics.gauge_by(
-            "kafka_cluster_partition_insyncreplicascount",
-            lambda: [((topic, str(i)), len(place.image.isr)) for (topic, i), place in self._places.items()],
-        )
-        metrics.gauge_by(
-            "kafka_cluster_partition_replicascount",
-            lambda: [((topic, str(i)), len(place.image.replicas)) for (topic, i), place in self._places.items()],
-        )
-        metrics.gauge_by(
-            "kafka_cluster_partition_underreplicated",
-            lambda: [
-                ((topic, str(i)), len(place.image.isr) < len(place.image.replicas))
-                for (topic, i), place in self._places.items()
-            ],
-        )
-        metrics.gauge_by(
-            "kafka_server_delayedoperationpurgatory_purgatorysize",
-            lambda: [
-                (("Produce",), sum(p.waiting for p in opened.values())),
-                (("Fetch",), len({callback for p in opened.values() for callback in p.growers()})),
-            ],
-        )

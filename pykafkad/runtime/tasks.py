@@ -7,7 +7,7 @@ waits for it, so that nothing runs when the files close.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from pykafkad.logs import log
@@ -44,3 +44,13 @@ class Tasks:
         tasks = self.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def in_thread(work: Callable[..., object], *args: object) -> None:
+    """Have a thread do what nobody waits for; a failure is logged."""
+
+    def done(future: asyncio.Future[object]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.error("work on a log directory failed", reason=str(error))
+
+    asyncio.get_running_loop().run_in_executor(None, work, *args).add_done_callback(done)
