@@ -24,7 +24,7 @@ from pykafkad.errors import ConfigError
 from pykafkad.model import ZERO_UUID, TopicPartition, uuid_text
 from pykafkad.runtime.config_rules import changeable, refuse_topic_value, refuse_value, settings_of
 from pykafkad.storage import names
-from pykafkad.storage.checkpoints import encode_properties
+from pykafkad.storage.checkpoints import KAFKAS, encode_properties
 from pykafkad.storage.disk import RealDisk
 from pykafkad.storage.metadata_log import CorruptMetadata, read_metadata
 from pykafkad.storage.takeover import METADATA_FOLDER, Source, Take, take, write_checkpoints
@@ -313,7 +313,7 @@ def carry_out(made: Survey, link: bool, progress: Progress) -> None:
                 "node.id": str(made.node_id),
                 "directory.id": next(s.directory_id for s in made.sources if made.target_of(s) == target),
             }
-            RealDisk().replace(f"{target}/{names.META_PROPERTIES}", encode_properties(identity))
+            RealDisk().replace(f"{target}/{names.META_PROPERTIES}", KAFKAS + encode_properties(identity))
     except BaseException as error:
         _clear(made.targets, there)
         if isinstance(error, OSError):

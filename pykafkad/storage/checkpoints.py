@@ -12,6 +12,9 @@ from sys import intern
 
 from pykafkad.model import ZERO_UUID, TopicPartition, uuid_from_text, uuid_text
 
+KAFKAS = b"# Apache Kafka wrote what is here\n"
+"""``meta.properties`` begins so where logs may be as Kafka leaves them. Kafka's has a comment there, ours hasn't."""
+
 
 class CorruptCheckpoint(ValueError):
     """The content makes no sense."""

@@ -16,6 +16,7 @@ from pykafkad.errors import ConfigError, StorageFailed
 from pykafkad.model import ZERO_UUID, TopicPartition, uuid_from_text, uuid_text
 from pykafkad.storage import names, settling
 from pykafkad.storage.checkpoints import (
+    KAFKAS,
     CorruptCheckpoint,
     decode_offsets,
     decode_partition_metadata,
@@ -42,6 +43,15 @@ SYNC_TOGETHER = 16
 """So many logs to sync at shutdown are synced with their volume."""
 
 
+class _Identity(NamedTuple):
+    cluster_id: str
+    directory_id: bytes
+    properties: bytes
+    """``meta.properties`` as we write it."""
+    is_kafkas: bool
+    """Kafka wrote it, and what lies beside it."""
+
+
 class Found(NamedTuple):
     """A partition's folder that was there at start."""
 
@@ -60,13 +70,12 @@ class Found(NamedTuple):
 
 
 class LogDir:
-    def __init__(
-        self, disk: Disk, path: str, cluster_id: str, directory_id: bytes, lock: Lock, clean: bool, files: Pool
-    ) -> None:
+    def __init__(self, disk: Disk, path: str, identity: _Identity, lock: Lock, clean: bool, files: Pool) -> None:
         self.disk = disk
         self.path = path
-        self.cluster_id = cluster_id
-        self.directory_id = directory_id
+        self.cluster_id = identity.cluster_id
+        self.directory_id = identity.directory_id
+        self._identity = identity
         self.clean = clean
         """Whether the last owner stopped cleanly, so that nothing needs recovery."""
         self.logs: dict[TopicPartition, PartitionLog] = {}
@@ -89,7 +98,10 @@ class LogDir:
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
         self._high_watermarks = self._read_offsets(names.HIGH_WATERMARKS)
+        told = len(self.notes)
         self._cleaned = self._read_offsets(names.CLEANER_OFFSETS)
+        self._cleaned_unknown = len(self.notes) > told or identity.is_kafkas
+        """Whether compaction may have been in any log, and not only in those that the checkpoint names."""
 
     # -- opening ---------------------------------------------------------------------------------------------------
 
@@ -107,14 +119,14 @@ class LogDir:
             lock = disk.lock(f"{path}/{names.LOCK}")
             if lock is None:
                 raise ConfigError(f"log directory {path} is in use by another broker ({names.LOCK} is held)")
-            cluster_id, directory_id = _identify(disk, path, node_id, cluster_id)
+            identity = _identify(disk, path, node_id, cluster_id)
             marker = f"{path}/{names.CLEAN_SHUTDOWN}"
             clean = disk.exists(marker)
             if clean:  # durably gone before anything is written, or a crash would look clean
                 disk.remove(marker)
                 disk.sync_directory(path)
             files = files or Pool(disk.max_open_files)
-            return cls(disk, path, cluster_id, directory_id, lock, clean, files)
+            return cls(disk, path, identity, lock, clean, files)
         except OSError as error:
             if lock is not None:
                 lock.release()
@@ -233,6 +245,7 @@ class LogDir:
             start_offset=self._starts.get(key, 0),
             recovery_point=recovery_point,
             clean=self.clean,
+            compacted=self._cleaned_unknown or key in self._cleaned,
             now=now,
             progress=progress,
         )
@@ -305,7 +318,19 @@ class LogDir:
         """
         key = TopicPartition(log.topic, log.partition)
         target._bury(key)  # it may have been there before
-        old = log.directory
+        if log.cleaned_offset is None and self._cleaned_unknown:
+            log.cleaned_offset = log.start_offset
+        try:
+            if log.cleaned_offset is not None:  # a crash finds it over there, and doesn't take gaps for losses
+                target._deleted.add(key)
+                target._cleaned[key] = log.cleaned_offset
+                target.checkpoint_cleaned()
+            return self._hand_over(log, target, mirror, unique)
+        finally:
+            target._cleaned.pop(key, None)
+
+    def _hand_over(self, log: PartitionLog, target: LogDir, mirror: str, unique: str) -> str:
+        key, old = TopicPartition(log.topic, log.partition), log.directory
         doomed = f"{self.path}/{names.directory_name(*key)}.{unique}{names.DELETE_DIRECTORY}"
         self._rename(old, doomed)
         try:
@@ -322,6 +347,7 @@ class LogDir:
             raise
         log.move_to(target._place(f"{target.path}/{names.directory_name(*key)}"))
         self._forget(key)
+        target._deleted.discard(key)
         target.logs[key] = log
         return doomed
 
@@ -339,6 +365,8 @@ class LogDir:
         except OSError as error:
             raise self.health.judge_sync(f"sync: {error}", error) from error
         self._found[key] = Found(*key, self)
+        self._deleted.discard(key)
+        self._cleaned.update(self._read_offsets(names.CLEANER_OFFSETS))
         self.notes.append(f"{path}: completed a move from another log directory")
 
     def _path(self, topic: str, partition: int) -> str:
@@ -519,6 +547,8 @@ class LogDir:
                 self._write(f"{self.path}/{names.LOG_STARTS}", encode_offsets(starts))
                 if not self.clean and any(wanted is None or key in wanted for key in self._found):
                     return
+                if self._identity.is_kafkas:  # from now on the recovery points vouch for what Kafka's compaction left
+                    self._write(f"{self.path}/{names.META_PROPERTIES}", self._identity.properties)
                 marker = json.dumps({"version": 0, "brokerEpoch": -1}).encode()
                 self._write(f"{self.path}/{names.CLEAN_SHUTDOWN}", marker)
         finally:
@@ -548,10 +578,11 @@ def _make_durably(disk: Disk, path: str) -> None:
         disk.sync_directory(made.rpartition("/")[0] or ("/" if made.startswith("/") else "."))
 
 
-def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> tuple[str, bytes]:
-    """Read meta.properties and compare, or write it. Returns cluster id and directory id."""
+def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> _Identity:
+    """Read meta.properties and compare, or write it."""
     file = f"{path}/{names.META_PROPERTIES}"
-    known = decode_properties(disk.read(file)) if disk.exists(file) else {}
+    data = disk.read(file) if disk.exists(file) else b""
+    known, is_kafkas = decode_properties(data), data.startswith(KAFKAS[:1])
     strange, complete = known.keys() - _PROPERTIES, len(known.keys() & _PROPERTIES) >= len(_PROPERTIES) - 1
     if strange and not complete:  # a key has lost a bit; what it said would silently be made up anew
         raise ConfigError(f"{file}: unknown key {min(strange)!r}")
@@ -573,9 +604,10 @@ def _identify(disk: Disk, path: str, node_id: int, cluster_id: str | None) -> tu
         "node.id": str(node_id),
         "directory.id": uuid_text(directory_id),
     }
+    properties = encode_properties(wanted)
     if {key: known.get(key) for key in wanted} != wanted:
-        disk.replace(file, encode_properties(wanted))
-    return cluster_id, directory_id
+        disk.replace(file, KAFKAS + properties if is_kafkas else properties)
+    return _Identity(cluster_id, directory_id, properties, is_kafkas)
 
 
 def _usable_uuid(disk: Disk) -> bytes:

@@ -31,7 +31,7 @@ from pykafkad.storage.indexes import CorruptIndex
 from pykafkad.storage.leaving import Leaving
 from pykafkad.storage.recovery import Loaded, ProducerState, load_producers
 from pykafkad.storage.retention import expired
-from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment
+from pykafkad.storage.segment import RELATIVE_MAX, CorruptSegment, Place, Segment, border
 from pykafkad.storage.timestamps import Peaks, TimestampOffset, first_at_or_after, latest
 from pykafkad.storage.transactions import overlapping
 
@@ -204,7 +204,7 @@ class PartitionLog:
         last = batches[-1]
         try:
             if self._due(segment, len(data[0]) if len(data) == 1 else sum(map(len, data)), batches, now):
-                segment = self._roll(max(batches[0].base_offset, self.end_offset), now)
+                segment = self._roll(border(self.end_offset, batches), now)
             elif self._unmade:
                 self._make()
             if last.leader_epoch != self._epoch:
@@ -220,7 +220,7 @@ class PartitionLog:
         try:
             if aborted is not None:
                 if self._due(self._active, len(marker), (header,), now):
-                    self._roll(max(header.base_offset, self.end_offset), now)
+                    self._roll(border(self.end_offset, (header,)), now)
                 self._active.abort(aborted)
                 self._aborts = True
                 self._fresh_names.add()

@@ -28,17 +28,20 @@ def open_log(
     start_offset: int,
     recovery_point: int,
     clean: bool,
+    compacted: bool,
     now: int,
     progress: Progress,
 ) -> tuple[PartitionLog, list[str]]:
-    """A log whose folder is there; with what recovery has to tell."""
+    """A log whose folder is there; with what recovery has to tell. ``compacted``: records may once have been taken out
+    of it, whatever its topic's policy is now.
+    """
     try:
         loaded = load(
             place,
             start_offset=start_offset,
             recovery_point=recovery_point,
             clean=clean,
-            contiguous="compact" not in topic_config.cleanup_policy,
+            contiguous=not compacted and "compact" not in topic_config.cleanup_policy,
             interval=topic_config.index_interval_bytes,
             index_limit=topic_config.segment_index_bytes,
             producers=producers,

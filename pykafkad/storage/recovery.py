@@ -5,6 +5,12 @@ recovery point were synced and keep their word; of all others each batch is read
 first that fails ends the log, and indexes are built anew. Leader epochs and producers are then brought to the same
 end.
 
+Between two segments offsets may be missing. Where nothing was ever taken out that is a loss: the power went while both
+were unsynced, and the older one lost its last batches without a trace. What lies behind is dropped then, so that a log
+is a beginning of what was written and a replica fetches the rest again. But compaction leaves the same: Apache Kafka's
+takes whole batches from the end of a segment. So nothing is dropped where compaction may have been: by the topic's
+policy, by the cleaner's checkpoint, in a directory that Kafka wrote, or by the look of the batches.
+
 What the folder may hold besides: files that were being deleted or cleaned (``.deleted``, ``.cleaned``: removed), a
 finished compaction that was not swapped in completely (``.swap``: completed), and snapshots of producers that
 nobody needs.
@@ -16,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kafkawire.batches import CONTROL, CRC_FROM, MAGIC, BatchHeader
+from kafkawire.batches import CONTROL, CRC_FROM, DELETE_HORIZON, MAGIC, BatchHeader
 from kafkawire.checksum import crc32c
 from pykafkad.model import Aborted, ProducerEntry
 from pykafkad.state.epochs import Epochs
@@ -90,7 +96,7 @@ def load(
     now: int,
     progress: Progress = _nobody,
 ) -> Loaded:
-    """``contiguous``: nothing was ever taken out of the middle, as compaction does."""
+    """``contiguous``: as far as is known nothing was ever taken out of the middle, as compaction does."""
     loader = _Loader(place, contiguous, interval, index_limit, now)
     loader.progress = progress
     return loader.load(start_offset, recovery_point, clean, producers)
@@ -211,10 +217,11 @@ class _Loader:
             if number == first_untrusted:
                 epochs.truncate_from_end(segment.base_offset)
             elif number > first_untrusted and self.contiguous and segment.base_offset > end:
-                # The power went while both were unsynced, and the older one lost its last batches without a trace.
-                self.notes.append(f"offsets {end} to {segment.base_offset} are missing")
-                self.drop(segments, number)
-                break
+                self.contiguous = not any(map(self.looks_compacted, segments[number:]))
+                if self.contiguous:
+                    self.notes.append(f"offsets {end} to {segment.base_offset} are missing")
+                    self.drop(segments, number)
+                    break
             if number < first_untrusted and not self.doubtful(segment, found, last=last, thorough=thorough):
                 if not last:
                     segment.durable = True
@@ -306,6 +313,8 @@ class _Loader:
                     reason = f"offset {header.base_offset} where {end} or more was due"
                 if reason:
                     break
+                if self.contiguous and (header.base_offset > end or is_thinned(header)):
+                    self.contiguous = False
                 if position == 0:
                     segment.first_timestamp = header.max_timestamp
                 segment.index(header, position, self.interval)
@@ -326,6 +335,20 @@ class _Loader:
         if not segment.stays_bare:
             segment.seal()
         return end, bool(reason)
+
+    def looks_compacted(self, segment: Segment) -> bool:
+        """Whether a segment that wasn't recovered yet has a batch that tells of compaction."""
+        end = segment.base_offset
+        try:
+            for header, chunk, at in segment.batches():
+                if header.magic != MAGIC:
+                    break
+                if header.base_offset > end or is_thinned(header):
+                    return crc32c(memoryview(chunk)[at + CRC_FROM : at + header.length]) == header.crc
+                end = header.next_offset
+        except CorruptSegment:
+            pass
+        return False
 
     # -- epochs ----------------------------------------------------------------------------------------------------
 
@@ -361,6 +384,11 @@ class _Loader:
                     epochs.assign(header.leader_epoch, header.base_offset)
         for entry in entries:
             epochs.assign(*entry)
+
+
+def is_thinned(header: BatchHeader) -> bool:
+    """Whether records were taken out of a batch, or are to be: a producer's has one for each of its offsets."""
+    return header.count != header.last_offset_delta + 1 or bool(header.attributes & DELETE_HORIZON)
 
 
 def load_producers(

@@ -41,6 +41,13 @@ _FAR = 1024 * 1024  # what is read at once when a whole segment is walked
 _LOOK_BACK = 64  # entries of an index that are tried before it is given up
 
 
+def border(end: int, batches: Sequence[BatchHeader]) -> int:
+    """Where a new segment for these batches begins: where the log ends, be it that a gap comes first, as in what a
+    follower copies of a compacted log. So offsets that are missing between two segments tell recovery of a loss.
+    """
+    return end if batches[-1].last_offset - end <= RELATIVE_MAX else max(batches[0].base_offset, end)
+
+
 def _is_meant(chunk: Buffer, ends: int, offset: int) -> bool:
     """Whether ``chunk`` begins with a batch that ends where the index says, and that is not past what was asked for."""
     if len(chunk) < _PEEK.size:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from kafkawire.batches import headers
 from kafkawire.stored import metadata_log as m
 from pykafkad.cli.main import main
 from pykafkad.clock import SystemClock
@@ -21,6 +22,7 @@ from pykafkad.cluster.image import BROKER, TOPIC, ClusterImage
 from pykafkad.cluster.picture import from_entries
 from pykafkad.cluster.sqlite import SqliteStore
 from pykafkad.errors import ConfigError
+from pykafkad.storage import names
 from pykafkad.storage.disk import RealDisk
 from tests.cli.conftest import start, stop
 from tests.kit.kraft import CLICKS, CLUSTER, ORDERS, Kafka, feature, topic
@@ -114,6 +116,25 @@ def test_records_are_the_same_and_the_source_is_untouched(tmp_path: Path, data: 
     log.close()
     directory.close(True)
     assert tree(source) == before
+
+
+def test_gaps_that_a_killed_kafkas_compaction_left_are_no_losses(tmp_path: Path, data: Path) -> None:
+    """Its first round was broken off, so that no checkpoint tells of it."""
+    source = Kafka(tmp_path / "kafka", clean=False).written()
+    (source / names.RECOVERY_POINTS).unlink()
+    expected = []
+    *closed, active = sorted((source / "orders-0").glob("*.log"))
+    for path in closed:
+        *kept, gone = headers(path.read_bytes())
+        os.truncate(path, gone.position)
+        expected += kept
+    expected += headers(active.read_bytes())
+    assert main(["import", str(source), str(data)]) == 0
+    directory = open_dir(RealDisk(), str(data), cluster_id=CLUSTER)
+    log = open_log(directory, "orders", topic_id=ORDERS, internal_segment_bytes=200)
+    assert len(closed) > 1
+    assert [header.crc for header in read_all(log)] == [header.crc for header in expected]
+    directory.close(True)
 
 
 def _original(source: Path, scratch: Path):  # type: ignore[no-untyped-def]

@@ -9,7 +9,9 @@ import pytest
 from kafkawire.batches import headers
 from kafkawire.records import build
 from pykafkad.errors import StorageFailed
-from pykafkad.storage import settling
+from pykafkad.model import TopicPartition
+from pykafkad.storage import names, settling
+from pykafkad.storage.checkpoints import KAFKAS, encode_offsets
 from pykafkad.storage.directory import SYNC_TOGETHER, LogDir
 from pykafkad.storage.log import PartitionLog
 from pykafkad.storage.moving import Mirror
@@ -98,6 +100,39 @@ def complete(directory: LogDir) -> bool:
         if marked.suffix == "-future" and directory.disk.exists(f"/a/t-0.{UNIQUE}-delete"):
             directory.promote(marked)
     return bool(directory.found())
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["cleaned", "kafkas"])
+def test_what_compaction_has_left_is_no_loss_in_the_new_place_either(told: bool) -> None:
+    """Whenever the process dies; by now the topic's policy is delete."""
+    fatal, swapped = 0, False
+    while not swapped:
+        disk = MemoryDisk(seed=fatal)
+        a, b, log, _ = setting(disk)
+        first, second = log.segments[:2]
+        base, gone = second.base_offset, list(first.walk())[-1]
+        kept = [header.crc for header in read_all(log) if header.base_offset != gone.base_offset]
+        a.close(False)
+        disk.open(first.path).truncate(gone.position)
+        if told:
+            disk.replace(f"/a/{names.CLEANER_OFFSETS}", encode_offsets({TopicPartition("t", 0): base}))
+        else:
+            disk.replace(f"/a/{names.META_PROPERTIES}", KAFKAS + disk.read(f"/a/{names.META_PROPERTIES}"))
+        a = open_dir(disk, "/a")
+        log = open_log(a, internal_segment_bytes=SEGMENT, index_interval_bytes=200)
+        mirror = caught_up(Mirror(log, a, b, UNIQUE))
+        disk.cut_after = fatal
+        try:
+            moved(mirror)
+            b.checkpoint_cleaned()
+            swapped = True
+        except (Died, StorageFailed):
+            pass
+        disk.kill()
+        (home,) = [directory for directory in (open_dir(disk, "/b"), open_dir(disk, "/a")) if complete(directory)]
+        log = open_log(home, internal_segment_bytes=SEGMENT)
+        assert [header.crc for header in read_all(log)] == kept, fatal
+        fatal += 1
 
 
 def test_a_crash_at_any_change_leaves_one_whole_log() -> None:

@@ -101,6 +101,10 @@ def open_transactions_are_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(segment, "encode", closed)
 
 
+def every_gap_is_taken_for_compactions(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(recovery, "is_thinned", lambda header: True)
+
+
 MUTANTS: list[Plant] = [
     the_directory_is_not_synced,
     a_flush_syncs_nothing,
@@ -116,6 +120,7 @@ MUTANTS: list[Plant] = [
     aborted_transactions_are_not_found_again,
     aborted_transactions_stay_where_their_marker_is_cut_off,
     open_transactions_are_forgotten,
+    every_gap_is_taken_for_compactions,
 ]
 
 
