@@ -83,6 +83,16 @@ class Moves:
         if move.task is not None:
             move.task.cancel()
 
+    def rest(self, key: Key) -> None:
+        """The partition is lost until the next start, and so its move; what was brought over may be the only copy."""
+        move = self._moves.pop(key, None)
+        if move is None:
+            return
+        events.warning("move rests until the next start", partition=f"{key[0]}-{key[1]}", to=move.target.path)
+        move.mirror = None  # keeps its folder
+        if move.task is not None:
+            move.task.cancel()
+
     def resume(self) -> None:
         """Go on with what was under way when the broker stopped."""
         partitions, waiting = self._partitions, self._partitions.dirs.interrupted

@@ -428,6 +428,7 @@ class Partitions:
         self.losses += 1
         self._led.pop(key, None)
         self.recoveries.forget(TopicPartition(*key))
+        self.moves.rest(TopicPartition(*key))
         partition = self._open.pop(key, None)
         if partition is not None:
             partition.leads = False

@@ -316,6 +316,37 @@ def test_a_full_target_holds_the_move_up_until_there_is_room() -> None:
     run(main())
 
 
+def test_a_move_of_what_is_lost_until_the_next_start_rests_until_then() -> None:
+    """Somebody has deleted a file of the log. What was brought over is kept: there may be no other copy of it."""
+
+    async def main() -> None:
+        broker = Broker(dirs=(A, B))
+        broker.add("t", segment_bytes="1048576")
+        broker.partitions.start()
+        target = other(broker)
+        written = [b"%06d" % number + bytes(50_000) for number in range(100)]
+        for value in written:
+            broker.write("t", value)
+        broker.set_broker(replica_alter_log_dirs_io_max_bytes_per_second="300000")
+        await alter(broker, target, ("t", 0))
+        await asyncio.sleep(1)
+        active = broker.partition("t").log.segments[-1]
+        broker.disk.remove(active.path)
+        await asyncio.sleep(60)
+        assert ("t", 0) in broker.partitions.unavailable
+        assert ("t", 0) not in broker.partitions.moves
+        assert not [place for place in await described(broker) if place[1]]
+        assert any(name.endswith("-future") for name in folders(broker))
+        broker = broker.crashed()
+        broker.partitions.start()
+        await asyncio.sleep(0.1)
+        await settled(broker)
+        assert where(broker) == target and values(broker) == written[: active.base_offset]
+        await broker.partitions.stop()
+
+    run(main())
+
+
 def test_the_pace_of_a_move_is_a_setting() -> None:
     async def main() -> None:
         broker = Broker(dirs=(A, B), t=1)

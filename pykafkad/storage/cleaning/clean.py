@@ -142,30 +142,28 @@ class _Round:
             if self.following[segment] <= start:
                 continue
             position = segment.offsets.floor(start) if start > segment.base_offset else 0
-            for header, chunk, _ in self.batches(segment, position):
+            for header, chunk, where in self.batches(segment, position):
                 self.map_bytes += header.length
-                if not self.learn(header, chunk, segment, offsets, transactions):
-                    return
+                try:
+                    if not self.learn(header, chunk, offsets, transactions):
+                        return
+                except (WireError, Contradiction) as error:
+                    raise CorruptSegment(segment.path, where, str(error)) from error
             offsets.latest = self.following[segment] - 1
 
-    def learn(
-        self, header: BatchHeader, chunk: Buffer, segment: Segment, offsets: OffsetMap, transactions: Transactions
-    ) -> bool:
+    def learn(self, header: BatchHeader, chunk: Buffer, offsets: OffsetMap, transactions: Transactions) -> bool:
         """One batch; False when the map was full before its end."""
         first_dirty = self.job.first_dirty
         base, put = header.base_offset, offsets.put
         last = base + header.last_offset_delta
-        try:
-            if header.attributes & CONTROL:
-                marker = next(outlines(unpacked(chunk, header), header.count), None)
-                transactions.marker(header, marker[4] if marker is not None else None)
-            elif not transactions.data(header) and last >= first_dirty:
-                for _, _, _, delta, key, _ in outlines(unpacked(chunk, header), header.count):
-                    offset = base + delta
-                    if key is not None and offset >= first_dirty and not put(key, offset):
-                        return False
-        except (WireError, Contradiction) as error:
-            raise CorruptSegment(segment.path, header.base_offset, str(error)) from error
+        if header.attributes & CONTROL:
+            marker = next(outlines(unpacked(chunk, header), header.count), None)
+            transactions.marker(header, marker[4] if marker is not None else None)
+        elif not transactions.data(header) and last >= first_dirty:
+            for _, _, _, delta, key, _ in outlines(unpacked(chunk, header), header.count):
+                offset = base + delta
+                if key is not None and offset >= first_dirty and not put(key, offset):
+                    return False
         if last > offsets.latest:
             offsets.latest = last
         return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kafkawire.batches import HEADER_SIZE, header_at
+from kafkawire.batches import HEADER_SIZE, assemble, header_at
 from pykafkad.storage import names
 from pykafkad.storage.cleaning.clean import clean
 from pykafkad.storage.segment import CorruptSegment
@@ -177,6 +177,21 @@ def test_damage_is_told_and_nothing_is_changed() -> None:
     with pytest.raises(CorruptSegment, match=r"0\.log at \d+: .*CRC"):
         list(clean(log.disk, job.directory, job, lambda count: None, lambda: 0.0))
     assert log.disk.read(path) == before and not log.files(names.SWAP)
+
+
+def test_records_that_make_no_sense_are_told_with_the_byte_where_their_batch_begins() -> None:
+    log = CompactedLog()
+    header = log.write((b"a", b"1"), (b"b", b"1"))
+    log.write((b"a", b"2"))
+    log.roll()
+    path = log.log.segments[0].path
+    file = log.disk.open(path)
+    second = header_at(file.pread(file.size, 0), header.length)
+    file.truncate(header.length)
+    file.append(assemble(second, b"\xff" * 9))
+    job = log.job()
+    with pytest.raises(CorruptSegment, match=rf"0\.log at {header.length}: "):
+        list(clean(log.disk, job.directory, job, lambda count: None, lambda: 0.0))
 
 
 def test_readers_of_the_old_segment_go_on_reading() -> None:
