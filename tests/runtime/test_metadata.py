@@ -112,9 +112,10 @@ def test_after_a_crash_a_broker_comes_back_at_once(tmp_path: Path) -> None:
 
 def test_two_processes_cannot_be_one_broker(tmp_path: Path) -> None:
     async def main() -> None:
-        one = await broker(tmp_path, 1).start()
+        one, other = await broker(tmp_path, 1).start(), broker(tmp_path, 1)
         with pytest.raises(ConfigError, match=r"node\.id 1 is taken"):
-            await broker(tmp_path, 1).start(directory="another")
+            await other.start(directory="another")
+        await other.stop()
         await one.stop()
 
     run(main())
