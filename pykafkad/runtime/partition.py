@@ -342,6 +342,8 @@ class Partition:
             size += header[2]
             count += header[13]
             results.append(_new(Appended, (header[1], header[1] + header[13] - 1, append_time, start)))
+        if self.producers.transactional and not self._transactional:
+            self._refresh()
         self._landed(log.end_offset, size, count)
         return results
 

@@ -130,6 +130,12 @@ class Side:
                 found.append(b"" if piece is None else piece.read())  # type: ignore[union-attr]
         return found
 
+    def marks(self) -> list[tuple[int, int, int]]:
+        return [
+            (one.last_stable_offset, one.high_watermark, one.log.end_offset)
+            for one in (self.broker.partition(topic, index) for topic in ("t", "settled") for index in (0, 1))
+        ]
+
     def counted(self) -> dict[str, float]:
         names = ("messagesin", "bytesin", "totalproducerequests", "failedproducerequests")
         return {
@@ -151,6 +157,7 @@ def both(asked: Sequence[Asked], burst: int, **topic: str) -> Side:
         assert short.say(together) == long.say(frames)
         assert short.connection.closed == long.connection.closed
         assert short.logs() == long.logs()
+        assert short.marks() == long.marks()
         assert short.counted() == long.counted()
         return short
     finally:
@@ -241,6 +248,7 @@ def both_in_transactions(turns: Sequence[tuple[Sequence[Asked], tuple[int, int] 
             frames = [one.frame(number) for number, one in enumerate(asked)]
             assert short.say([b"".join(frames)]) == long.say(frames)
             assert said or _each_once(vouchers[0].asked) == _each_once(vouchers[1].asked), "one was asked for nothing"
+            assert short.marks() == long.marks()
             for voucher in vouchers:
                 voucher.asked.clear()
             for side in (short, long):
@@ -248,6 +256,7 @@ def both_in_transactions(turns: Sequence[tuple[Sequence[Asked], tuple[int, int] 
                     side.broker.end("t", *ended, commit=True, index=index)
         assert short.logs() == long.logs()
         assert short.counted() == long.counted()
+        assert short.marks() == long.marks()
         return short
     finally:
         short.close()
@@ -276,6 +285,22 @@ def test_transactions_of_several_batches_one_after_the_other(version: int) -> No
             turns.append(([at(first + i, epoch) for i in range(3)], (7, epoch + 1 if bumps else 0)))
         side = both_in_transactions(turns, ErrorCode.NONE)
         assert side.broker.partition("t").log.end_offset == 4 * (3 + 1)
+
+    run(main())
+
+
+def test_readers_wait_for_a_transaction_that_could_not_begin_at_first() -> None:
+    async def main() -> None:
+        side, voucher = Side(again=True), Voucher(ErrorCode.CONCURRENT_TRANSACTIONS)
+        side.broker.node.transactions = voucher  # type: ignore[assignment]
+        asked = Asked(version=12, acks=-1, producer=(7, 0, 0), transactional=True)
+        try:
+            side.say([asked.frame(0)])
+            voucher.codes = (ErrorCode.NONE,)
+            side.say([asked.frame(1)])
+            assert side.marks()[0] == (0, 1, 1)
+        finally:
+            side.close()
 
     run(main())
 

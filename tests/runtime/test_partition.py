@@ -11,7 +11,7 @@ from kafkawire.batches import headers
 from kafkawire.errors import ErrorCode
 from kafkawire.records import iterate
 from pykafkad.errors import Refused
-from pykafkad.runtime.partition import Appended, Partition
+from pykafkad.runtime.partition import TRANSACTIONAL, Appended, Partition
 from pykafkad.storage.disk import FileSlice
 from tests.kit.broker import Broker, batch, records_of
 from tests.kit.loop import run
@@ -430,6 +430,22 @@ def test_the_stable_offset_waits_for_the_oldest_open_transaction() -> None:
         assert marks(partition) == (6, 6)
         broker.write("t", b"plain")
         assert marks(partition) == (7, 7)
+
+    run(main())
+
+
+def test_the_first_transaction_of_a_partition_may_begin_in_a_run() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        partition, now = broker.partition("t"), broker.clock.now_ms()
+        guard = partition.vouch(1, 0, 0, now, epoch_bumps=True)
+        assert guard is not None and not isinstance(guard, Refused)
+        who = {"producer_id": 1, "producer_epoch": 0, "transactional": True}
+        run = [memoryview(batch(b"x", base_sequence=sequence, **who)) for sequence in (0, 1)]
+        assert partition.append_run(run, -1, now, True, TRANSACTIONAL, guard) == [(0, 0, -1, 0), (1, 1, -1, 0)]
+        assert marks(partition) == (0, 2)
+        broker.end("t", 1, 1, commit=True)
+        assert marks(partition) == (3, 3)
 
     run(main())
 
