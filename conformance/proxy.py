@@ -1,4 +1,6 @@
-"""A wire that breaks at a chosen moment: between clients and a broker, it can lose the answer to a request."""
+"""A wire that breaks at a chosen moment: between clients and a broker, it can lose the answer to a request, or keep a
+request back until nobody reckons with it any more.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +8,17 @@ import contextlib
 import socket
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 PRODUCE, ADD_PARTITIONS_TO_TXN, END_TXN, TXN_OFFSET_COMMIT = 0, 24, 26, 28
 
 
 class Proxy:
     """Frames go through unchanged; after `lose_answers(n)` the next n Produce requests, or those of another API, reach
-    the broker, and instead of their answers the client sees its connection closed. `cut` closes all connections."""
+    the broker, and instead of their answers the client sees its connection closed. `cut` closes all connections.
+
+    `hold` keeps the next request back that is wanted. Its client sees its connection closed and asks again, or
+    gives up; `release` lets it arrive all the same, as a slow network would."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -20,6 +26,8 @@ class Proxy:
         self.target = 0
         self.losing: Counter[int] = Counter()  # how many more answers to requests of each API
         self.lost = 0
+        self.wanted: Callable[[bytes], bool] | None = None
+        self.held: list[bytes] = []
         self.lock = threading.Lock()
         self.open: set[socket.socket] = set()
         threading.Thread(target=self.accept, daemon=True).start()
@@ -31,6 +39,20 @@ class Proxy:
     @property
     def to_lose(self) -> int:
         return self.losing.total()
+
+    def hold(self, wanted: Callable[[bytes], bool] | None) -> None:
+        """``wanted`` sees each request, without its length; None: none is wanted any more."""
+        with self.lock:
+            self.wanted = wanted
+
+    def release(self) -> None:
+        """What was held arrives, and nobody hears the answer."""
+        with self.lock:
+            held, self.held = self.held, []
+        for frame in held:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.target), 5) as broker:
+                broker.sendall(frame)
+                broker.recv(65536)  # it did what was asked
 
     def cut(self) -> None:
         with self.lock:
@@ -63,6 +85,10 @@ class Proxy:
                 body = stream.read(int.from_bytes(head, "big"))
                 api = int.from_bytes(body[:2], "big")
                 with self.lock:
+                    if self.wanted is not None and self.wanted(body):
+                        self.wanted = None
+                        self.held.append(head + body)
+                        break
                     if self.losing[api] > 0:
                         self.losing[api] -= 1
                         self.lost += 1

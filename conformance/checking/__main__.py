@@ -8,15 +8,18 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from conformance.checking import history
 from conformance.checking.judging import judge, told
 from conformance.checking.plants import PLANTS
-from conformance.checking.rounds import STUCK, Found, Tally, run
+from conformance.checking.rounds import FAULTS, STUCK, Found, Tally, faults_of, run
 
 ENOUGH = 8
 """Rounds within which a planted bug must be found."""
+CLEAN = 3
+"""Rounds in which nothing may be found where nothing is planted."""
 
 
 def main() -> int:
@@ -36,11 +39,11 @@ def main() -> int:
         return bool(anomalies)
     if asked.plants:
         return all_plants(asked.seed)
-    found, directory = trial(asked.broker, asked.plant, asked.seed, limit(asked.minutes, asked.rounds))
-    if found is None:
-        shutil.rmtree(directory)
+    ran = trial(asked.broker, asked.plant, asked.seed, limit(asked.minutes, asked.rounds))
+    if ran.found is None:
+        shutil.rmtree(ran.directory)
         return 0
-    print(f"FOUND in {found}\n(the files are left in {directory})")
+    print(f"FOUND in {ran.found}\n(the files are left in {ran.directory})")
     return 1
 
 
@@ -49,31 +52,50 @@ def limit(minutes: float, rounds: int | None) -> Callable[[Tally], bool]:
     return lambda tally: tally.rounds < rounds if rounds is not None else time.monotonic() < until
 
 
+class Run(NamedTuple):
+    found: Found | None
+    rounds: int
+    seconds: float
+    directory: pathlib.Path
+
+    def row(self, planted: str) -> str:
+        return f"| {planted} | {self.rounds} | {self.seconds:.0f} | {self.found.counted if self.found else 'nothing'} |"
+
+
 def trial(
-    broker: str, plants: list[str], seed: int, more: Callable[[Tally], bool]
-) -> tuple[Found | None, pathlib.Path]:
+    broker: str, plants: list[str], seed: int, more: Callable[[Tally], bool], faults: Sequence[str] = tuple(FAULTS)
+) -> Run:
     directory = pathlib.Path(tempfile.mkdtemp(prefix="checking-"))
     tally = Tally()
     began = time.monotonic()
-    found = run(directory, seed, tally, lambda: more(tally), kind=broker, plants=plants)
-    print(f"{tally.told()}; {time.monotonic() - began:.0f} s, seed {seed}", flush=True)
-    return found, directory
+    found = run(directory, seed, tally, lambda: more(tally), kind=broker, plants=plants, faults=faults_of(faults))
+    seconds = time.monotonic() - began
+    print(f"{tally.told()}; {seconds:.0f} s, seed {seed}", flush=True)
+    return Run(found, tally.rounds, seconds, directory)
 
 
 def all_plants(seed: int) -> int:
+    """Each under the faults that bring it to light, then none of them under all faults."""
+    rows = []
     missed = []
-    for plant in PLANTS:
-        print(f"── {plant}", flush=True)
-        found, directory = trial("pykafkad", [plant], seed, limit(0, ENOUGH))
-        print(found or "NOT FOUND", flush=True)
-        shutil.rmtree(directory)
-        if found is None or found.kinds == {STUCK}:
-            missed.append(plant)
-    print(
-        f"{len(PLANTS) - len(missed)} of {len(PLANTS)} planted bugs were found"
-        + "".join(f"\nmissed: {m}" for m in missed)
-    )
-    return bool(missed)
+    for name, plant in PLANTS.items():
+        print(f"── {name}", flush=True)
+        ran = trial("pykafkad", [name], seed, limit(0, ENOUGH), plant.faults)
+        print(ran.found or "NOT FOUND", flush=True)
+        shutil.rmtree(ran.directory)
+        rows.append(ran.row(name))
+        if ran.found is None or ran.found.kinds == {STUCK}:
+            missed.append(name)
+    print("── no bug", flush=True)
+    ran = trial("pykafkad", [], seed, limit(0, CLEAN))
+    rows.append(ran.row("nothing"))
+    if ran.found is None:
+        shutil.rmtree(ran.directory)
+    else:
+        print(f"FOUND in {ran.found}\n(the files are left in {ran.directory})")
+    print("\n| planted | rounds | seconds | found |\n|---|---|---|---|", *rows, "", sep="\n")
+    print(f"{len(PLANTS) - len(missed)} of {len(PLANTS)} planted bugs were found", *missed, sep="\n    missed: ")
+    return bool(missed or ran.found)
 
 
 if __name__ == "__main__":

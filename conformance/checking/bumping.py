@@ -7,18 +7,24 @@ sequence, an EndTxn by the epoch that it carries.
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
 from conformance.checking.history import Key
 from conformance.checking.producers import PATIENCE_S, TIMEOUT_MS, Aborting, Gone, Heard
 from kafkawire import records
-from kafkawire.api import end_txn, init_producer_id, produce
+from kafkawire.api import end_txn, init_producer_id, produce, txn_offset_commit
 from kafkawire.errors import ErrorCode
 from pykafkad.cli.client import Connection
 from pykafkad.cli.failures import CommandFailed
 
 PAUSE_S = 0.03
+REBALANCED = {
+    ErrorCode.FENCED_INSTANCE_ID,
+    ErrorCode.ILLEGAL_GENERATION,
+    ErrorCode.UNKNOWN_MEMBER_ID,
+}
 AGAIN = {
     ErrorCode.CONCURRENT_TRANSACTIONS,
     ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
@@ -56,10 +62,10 @@ class Bumping:
             code = ErrorCode(code_of(answer))
             if code is ErrorCode.NONE:
                 return answer
-            if code is ErrorCode.TRANSACTION_ABORTABLE:
+            if code is ErrorCode.TRANSACTION_ABORTABLE or code in REBALANCED:
                 raise Aborting(code.name)
             if code not in AGAIN:
-                raise Gone(code.name)
+                raise Gone(code.name, code.name)
             time.sleep(PAUSE_S)
         raise Gone(code.name)
 
@@ -99,7 +105,25 @@ class Bumping:
         """Every send was answered."""
 
     def offsets(self, offsets: dict[Key, int], member: Any) -> None:
-        raise NotImplementedError
+        group_id, generation, member_id, instance = _member(member)
+        topics: dict[str, list[txn_offset_commit.RequestPartition]] = {}
+        for (topic, partition), offset in offsets.items():
+            one = txn_offset_commit.RequestPartition(partition_index=partition, committed_offset=offset)
+            topics.setdefault(topic, []).append(one)
+        request = txn_offset_commit.Request(
+            transactional_id=self._transactional_id,
+            group_id=group_id,
+            producer_id=self._producer_id,
+            producer_epoch=self._epoch,
+            generation_id=generation,
+            member_id=member_id,
+            group_instance_id=instance,
+            topics=[
+                txn_offset_commit.RequestTopic(name=topic, partitions=partitions)
+                for topic, partitions in topics.items()
+            ],
+        )
+        self._ask(request, 5, _first_refusal)
 
     def commit(self) -> None:
         self._end(True)
@@ -119,3 +143,20 @@ class Bumping:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
+
+
+def _first_refusal(answer: Any) -> int:
+    codes = [int(one.error_code) for topic in answer.topics for one in topic.partitions]
+    return next((code for code in codes if code), 0)
+
+
+def _member(metadata: bytes) -> tuple[str, int, str, str | None]:
+    """Group, generation, member and instance, from what librdkafka calls its group's metadata: made to be handed from
+    one of its clients to another, and bytes in Python.
+    """
+    known = b"CGMDv2:"
+    assert metadata.startswith(known), metadata
+    generation = int.from_bytes(metadata[len(known) : len(known) + 4], sys.byteorder, signed=True)
+    group_id, member_id, rest = metadata[len(known) + 4 :].split(b"\0", 2)
+    instance = None if rest[:1] == b"\1" else rest[1:].rstrip(b"\0").decode()
+    return group_id.decode(), generation, member_id.decode(), instance

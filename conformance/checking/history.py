@@ -28,18 +28,23 @@ class Instance:
     transactional_id: str
     asked: float
     ready: float | None = None
+    timeout_s: float = 0
+    """Of its transactions; 0: nobody knows."""
+    refused: tuple[float, str] | None = None
+    """When and with which code the broker refused to go on with it."""
 
 
 @dataclass
 class Transaction:
     name: str
     instance: Instance
+    begun: float
     sends: list[tuple[Key, str]] = field(default_factory=list)
     """In the order in which they were sent, or were to be."""
     told: dict[str, int] = field(default_factory=dict)
     """Offsets of values, as far as the producer was told."""
     offsets: dict[Key, int] = field(default_factory=dict)
-    """What it commits for the group of movers."""
+    """What it commits for its mover's group."""
     commit_asked: float | None = None
     outcome: str | None = None
     """committed, aborted: what the client said; None: it didn't say, or said that it doesn't know."""
@@ -57,7 +62,7 @@ class Poll:
 
 @dataclass
 class Watch:
-    """The group's offsets as an OffsetFetch told them; no key: none."""
+    """A group's offsets as an OffsetFetch told them; no key: none."""
 
     at: float
     offsets: dict[Key, int]
@@ -83,8 +88,8 @@ class History:
     polls: list[Poll] = field(default_factory=list)
     watches: list[Watch] = field(default_factory=list)
     logs: dict[Key, Log] = field(default_factory=dict)
-    moved: str = ""
-    """The topic that movers read; "" if nobody moves anything."""
+    moved: list[str] = field(default_factory=list)
+    """The topics that movers read, each for a group of its own."""
     offsets: dict[Key, int] = field(default_factory=dict)
     """The movers' offsets at the end."""
 
@@ -110,11 +115,15 @@ def take(history: History, event: Mapping[str, Any]) -> None:
     at = event["at"]
     match event["what"]:
         case "init":
-            history.instances[event["by"]] = Instance(event["by"], event["id"], at)
+            known = Instance(event["by"], event["id"], at, timeout_s=event.get("timeout_ms", 0) / 1000)
+            history.instances[event["by"]] = known
         case "ready":
             history.instances[event["by"]].ready = at
+        case "gone":
+            if event.get("code"):
+                history.instances[event["by"]].refused = at, event["code"]
         case "begin":
-            history.transactions[event["txn"]] = Transaction(event["txn"], history.instances[event["by"]])
+            history.transactions[event["txn"]] = Transaction(event["txn"], history.instances[event["by"]], at)
         case "send":
             history.transactions[event["txn"]].sends.append((_key(event["key"]), event["value"]))
         case "told":

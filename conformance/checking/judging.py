@@ -15,6 +15,7 @@ Named as Jepsen names them, where it does:
   skipped               a consumer went past a value
   hanging               read_committed doesn't get to the end of a partition although nobody is writing
   zombie                a producer committed after its successor was ready
+  refused               the broker refused a producer that nobody had taken the place of and that was not overdue
   offset ahead          an offset of the group was seen before its transaction asked to commit, or though it was
                         aborted, or lies behind the end of the data
   offset back           the group's offset is lower than one that was committed, or went back
@@ -122,6 +123,32 @@ def _zombies(case: Case) -> Iterator[Anomaly]:
     for one in case.history.transactions.values():
         if one.outcome == "committed" and overtaken(one, case.history.instances.values()):
             yield Anomaly("zombie", f"{one.name} was committed though a successor of {one.instance.name} was ready")
+
+
+def _refusals(case: Case) -> Iterator[Anomaly]:
+    """A producer that is fenced, or told that it asks for what can't be, must have been overtaken or too slow."""
+    begun: dict[str, float] = {}
+    for one in case.history.transactions.values():
+        begun[one.instance.name] = one.begun
+    instances = case.history.instances.values()
+    for instance in instances:
+        if instance.refused is None:
+            continue
+        at, code = instance.refused
+        contested = any(_may_overtake(other, instance, at) for other in instances)
+        overdue = at - begun.get(instance.name, at) >= instance.timeout_s
+        if not contested and not overdue:
+            yield Anomaly("refused", f"{instance.name} was refused with {code}, for no reason")
+
+
+def _may_overtake(other: Instance, own: Instance, until: float) -> bool:
+    """Whether the other one's request for the transactional id may have come after this one's."""
+    return (
+        other is not own
+        and other.transactional_id == own.transactional_id
+        and other.asked < until
+        and (other.asked > own.asked or other.ready is None or other.ready > own.asked)
+    )
 
 
 def _whole(case: Case) -> Iterator[Anomaly]:
@@ -240,7 +267,7 @@ def _moved(case: Case) -> Iterator[Anomaly]:
         for read in reads:
             if (source := origin(read.value)) is not None:
                 copies[source].append(read.value)
-    sources = {read.value: read for key, reads in case.stored.items() if key[0] == case.history.moved for read in reads}
+    sources = {read.value: read for key, reads in case.stored.items() if key[0] in case.history.moved for read in reads}
     for value, read in sources.items():
         found = copies.pop(value, [])
         if len(found) > 1:
@@ -284,6 +311,7 @@ def _group(case: Case) -> Iterator[Anomaly]:
 
 QUESTIONS: list[Callable[[Case], Iterator[Anomaly]]] = [
     _zombies,
+    _refusals,
     _whole,
     _polled,
     _places,

@@ -10,25 +10,44 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from pykafkad.cli.main import main
 from pykafkad.runtime.endings import Endings, _Ending
 from pykafkad.runtime.group_shards import GroupShard
 from pykafkad.runtime.partition import Partition
 from pykafkad.state import sequences
-from pykafkad.state.decisions import Decision
+from pykafkad.state.decisions import Decision, Reply
 from pykafkad.state.groups.ledger import GroupMachine
 from pykafkad.state.groups.offsets import Offsets
 from pykafkad.state.sequences import Duplicate, Producers
 from pykafkad.state.transactions import ledger
+from pykafkad.state.transactions.bodies import Added
 from pykafkad.state.transactions.ledger import TransactionMachine
-from pykafkad.state.transactions.phases import Ongoing, PrepareAbort, PrepareCommit
-from pykafkad.state.transactions.transaction import prepared
+from pykafkad.state.transactions.phases import Completed, Ongoing, PrepareAbort, PrepareCommit
+from pykafkad.state.transactions.transaction import BUMPING, Transaction, prepared
+from pykafkad.state.verification import Guard
 from pykafkad.storage import recovery
 from pykafkad.storage.recovery import _Loader
 
 LONGEST_S = 0.3
+
+
+class Plant(NamedTuple):
+    change: Callable[[], None]
+    faults: tuple[str, ...]
+    """The kinds of faults that bring it to light, of those that ``rounds.py`` has."""
+
+
+PLANTS: dict[str, Plant] = {}
+
+
+def plant(*faults: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def put(change: Callable[[], None]) -> Callable[[], None]:
+        PLANTS[change.__name__.replace("_", "-")] = Plant(change, faults)
+        return change
+
+    return put
 
 
 def markers_take_their_time() -> None:
@@ -63,10 +82,12 @@ def _when_left_over(change: Callable[[Any], None]) -> None:
     _put(_Ending, "__init__", make)
 
 
+@plant("kills")
 def after_a_restart_one_partition_gets_no_marker() -> None:
     _when_left_over(lambda ending: ending.remaining and ending.remaining.popitem())
 
 
+@plant("kills")
 def after_a_restart_what_was_aborted_is_committed() -> None:
     def change(ending: Any) -> None:
         ending.marker = ending.marker._replace(commit=True)
@@ -74,6 +95,7 @@ def after_a_restart_what_was_aborted_is_committed() -> None:
     _when_left_over(change)
 
 
+@plant("kills")
 def after_a_restart_what_was_committed_is_aborted() -> None:
     def change(ending: Any) -> None:
         ending.marker = ending.marker._replace(commit=False)
@@ -81,6 +103,7 @@ def after_a_restart_what_was_committed_is_aborted() -> None:
     _when_left_over(change)
 
 
+@plant("kills")
 def a_crash_takes_the_last_batch() -> None:
     recover = _Loader.recover
 
@@ -96,11 +119,13 @@ def a_crash_takes_the_last_batch() -> None:
     _put(_Loader, "recover", less)
 
 
+@plant("kills")
 def a_crash_leaves_aborts_out_of_the_index() -> None:
     load = recovery.load_producers
     _put(recovery, "load_producers", lambda *arguments: load(*arguments[:7]))
 
 
+@plant("kills")
 def offsets_of_transactions_are_not_loaded() -> None:
     _put(GroupShard, "_replay_transactional", lambda *arguments: None)
 
@@ -108,6 +133,7 @@ def offsets_of_transactions_are_not_loaded() -> None:
 # ── readers ──
 
 
+@plant("wire")
 def read_committed_reads_what_is_open() -> None:
     stabilise = Partition._stabilise
 
@@ -118,6 +144,7 @@ def read_committed_reads_what_is_open() -> None:
     _put(Partition, "_stabilise", all_is_stable)
 
 
+@plant("wire")
 def nobody_is_told_what_was_aborted() -> None:
     _put(Partition, "aborted", lambda *arguments: ())
 
@@ -125,6 +152,7 @@ def nobody_is_told_what_was_aborted() -> None:
 # ── producers ──
 
 
+@plant("pauses")
 def old_epochs_are_as_good_as_new_ones() -> None:
     def blind(command: Callable[..., Decision]) -> Callable[..., Decision]:
         def ask(machine: Any, ticket: int, *, transactional_id: str, epoch: int, **others: Any) -> Decision:
@@ -137,12 +165,24 @@ def old_epochs_are_as_good_as_new_ones() -> None:
     for name in ("add_partitions", "verify", "end"):
         _put(TransactionMachine, name, blind(getattr(TransactionMachine, name)))
     _put(sequences, "_stale_epoch", lambda *arguments: None)
+    _put(Producers, "guard", unsuspecting)
 
 
+def unsuspecting(
+    producers: Producers, producer_id: int, sequence: int, epoch: int, now: int, epoch_bumps: bool
+) -> Guard | None:
+    """As it is, but for its own look at the epoch."""
+    if producers.ongoing(producer_id, epoch):
+        return None
+    return producers.guards.give(producer_id, sequence, epoch, now, epoch_bumps)
+
+
+@plant("pauses")
 def who_timed_out_keeps_its_epoch() -> None:
     _put(ledger, "fenced", lambda known, phase, version, now: known.moved(phase, now, client_version=0))
 
 
+@plant("wire")
 def a_batch_that_comes_again_is_written_again() -> None:
     check = Producers.check
 
@@ -153,6 +193,7 @@ def a_batch_that_comes_again_is_written_again() -> None:
     _put(Producers, "check", forgetful)
 
 
+@plant("wire")
 def an_end_that_comes_again_ends_the_next_transaction() -> None:
     again: dict[str, bool] = {}
     end, overdue = TransactionMachine._end, TransactionMachine.abort_overdue
@@ -175,9 +216,91 @@ def an_end_that_comes_again_ends_the_next_transaction() -> None:
     _put(TransactionMachine, "abort_overdue", late)
 
 
+# ── transaction version 2 ──
+
+
+def _in_its_place(is_let_through: Callable[[Transaction, int, dict[str, Any]], bool]) -> None:
+    """Who adds partitions with an old epoch is let through as if it had the current one."""
+    add = TransactionMachine.add_partitions
+
+    def ask(machine: Any, ticket: int, *, transactional_id: str, epoch: int, **others: Any) -> Decision:
+        known = machine.transactions.get(transactional_id)
+        if known is not None and is_let_through(known, epoch, others):
+            epoch = known.epoch
+        return add(machine, ticket, transactional_id=transactional_id, epoch=epoch, **others)
+
+    _put(TransactionMachine, "add_partitions", ask)
+
+
+@plant("delays")
+def an_end_of_the_transaction_before_ends_this_one() -> None:
+    end = TransactionMachine._end_bumping
+
+    def lenient(
+        machine: Any,
+        ticket: int,
+        name: str,
+        known: Transaction,
+        producer_id: int,
+        epoch: int,
+        commit: bool,
+        fresh: int | None,
+        now: int,
+    ) -> Decision:
+        if isinstance(known.phase, Ongoing) and epoch == known.epoch - 1:
+            epoch = known.epoch
+        return end(machine, ticket, name, known, producer_id, epoch, commit, fresh, now)
+
+    _put(TransactionMachine, "_end_bumping", lenient)
+
+
+@plant("delays")
+def a_batch_of_the_transaction_before_joins_this_one() -> None:
+    stale = sequences._stale_epoch
+    _in_its_place(lambda known, epoch, others: epoch == known.epoch - 1)
+    _put(
+        sequences,
+        "_stale_epoch",
+        lambda producer_id, epoch, known: None if epoch == known - 1 else stale(producer_id, epoch, known),
+    )
+    _put(Producers, "guard", unsuspecting)
+
+
+@plant("delays")
+def who_joins_by_writing_is_not_asked_for_its_epoch() -> None:
+    _in_its_place(lambda known, epoch, others: others["client_version"] >= BUMPING)
+
+
+@plant("wire")
+def who_joins_by_writing_is_not_written_down() -> None:
+    """But for the first, with which the transaction begins."""
+    add = TransactionMachine.add_partitions
+
+    def forgetful(machine: Any, ticket: int, *, transactional_id: str, client_version: int, **others: Any) -> Decision:
+        known = machine.transactions.get(transactional_id)
+        if client_version >= BUMPING and known is not None and isinstance(known.phase, Ongoing):
+            return Decision((), (Reply(ticket, Added()),))
+        return add(machine, ticket, transactional_id=transactional_id, client_version=client_version, **others)
+
+    _put(TransactionMachine, "add_partitions", forgetful)
+
+
+@plant("wire")
+def an_end_that_comes_again_is_refused() -> None:
+    end = TransactionMachine._end_bumping
+
+    def strict(machine: Any, ticket: int, name: str, known: Transaction, *others: Any) -> Decision:
+        if isinstance(known.phase, Completed) and others[1] == known.epoch - 1:
+            return Decision((), (Reply(ticket, ledger.FENCED),))
+        return end(machine, ticket, name, known, *others)
+
+    _put(TransactionMachine, "_end_bumping", strict)
+
+
 # ── groups ──
 
 
+@plant("wire")
 def pending_offsets_count_at_once() -> None:
     _put(
         GroupMachine,
@@ -186,6 +309,7 @@ def pending_offsets_count_at_once() -> None:
     )
 
 
+@plant("wire")
 def pending_offsets_count_although_aborted() -> None:
     end = Offsets.end
     _put(Offsets, "end", lambda offsets, producer_id, commit: end(offsets, producer_id, True))
@@ -197,30 +321,11 @@ def _put(owner: Any, name: str, what: Any) -> None:
 
 
 UNHURRIED = markers_take_their_time
-PLANTS: dict[str, Callable[[], None]] = {
-    plant.__name__.replace("_", "-"): plant
-    for plant in (
-        after_a_restart_one_partition_gets_no_marker,
-        after_a_restart_what_was_aborted_is_committed,
-        after_a_restart_what_was_committed_is_aborted,
-        a_crash_takes_the_last_batch,
-        a_crash_leaves_aborts_out_of_the_index,
-        offsets_of_transactions_are_not_loaded,
-        read_committed_reads_what_is_open,
-        nobody_is_told_what_was_aborted,
-        old_epochs_are_as_good_as_new_ones,
-        who_timed_out_keeps_its_epoch,
-        a_batch_that_comes_again_is_written_again,
-        an_end_that_comes_again_ends_the_next_transaction,
-        pending_offsets_count_at_once,
-        pending_offsets_count_although_aborted,
-    )
-}
 
 
 if __name__ == "__main__":
     UNHURRIED()
     words = sys.argv[1:]
     while words[0] in PLANTS:
-        PLANTS[words.pop(0)]()
+        PLANTS[words.pop(0)].change()
     sys.exit(main(words))

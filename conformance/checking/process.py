@@ -13,6 +13,10 @@ from typing import Any
 
 from conformance.checking.history import Key, Read
 
+MOVED, LANE, MADE, ASIDE = "moved", "lane", "made", "aside"
+"""Topics: what movers share, what one of them has for itself, what they make of it, and what is nobody's business."""
+GROUP, LANE_GROUP = "movers", "lane mover"
+
 
 class Journal:
     """The history as a file that all processes append to: a line is one write, so that lines don't mix."""

@@ -27,11 +27,15 @@ Heard = Callable[[str, int], None]  # a value and its offset
 
 
 class Aborting(Exception):
-    pass
+    """The transaction can only be aborted."""
 
 
 class Gone(Exception):
-    pass
+    """``code``: with which the broker refused the producer, as far as its client tells."""
+
+    def __init__(self, why: str, code: str = "") -> None:
+        super().__init__(why)
+        self.code = code
 
 
 @contextlib.contextmanager
@@ -231,9 +235,11 @@ class KafkaPython:
 
 
 def make(client: str, bootstrap: str, transactional_id: str, heard: Heard) -> Producer:
+    from conformance.checking.asynchronous import Aiokafka
     from conformance.checking.bumping import Bumping
 
     makers: dict[str, Callable[[str, str, Heard], Producer]] = {
+        "aiokafka": Aiokafka,
         "confluent": Confluent,
         "kafka-python": KafkaPython,
         "version 2": Bumping,

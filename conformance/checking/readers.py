@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
+from conformance.checking.asynchronous import Reader
 from conformance.checking.history import Key, Read
-from conformance.checking.process import Setting, positions, written
-from conformance.checking.transactions import ASIDE, GROUP, MADE, MOVED
+from conformance.checking.process import ASIDE, GROUP, LANE, LANE_GROUP, MADE, MOVED, Setting, positions, written
 
 SEEK = 0.05  # of polls
-TOPICS = [MOVED, MADE, ASIDE]
+TOPICS = [MOVED, LANE, MADE, ASIDE]
 
 
 class Readers:
@@ -21,11 +22,14 @@ class Readers:
         self.ended = threading.Event()
 
     def run(self) -> None:
+        bootstrap = self.setting.bootstrap
         work = [
-            threading.Thread(target=self.assigned, args=("committed", True)),
-            threading.Thread(target=self.assigned, args=("uncommitted", False)),
+            threading.Thread(target=self.assigned, args=("committed", True, Librdkafka(bootstrap, committed=True))),
+            threading.Thread(target=self.assigned, args=("uncommitted", False, Librdkafka(bootstrap, committed=False))),
+            threading.Thread(target=self.assigned, args=("aiokafka", True, Reader(bootstrap))),
             threading.Thread(target=self.subscribed),
-            threading.Thread(target=self.watch),
+            threading.Thread(target=self.watch, args=(GROUP, MOVED)),
+            threading.Thread(target=self.watch, args=(LANE_GROUP, LANE)),
         ]
         for thread in work:
             thread.start()
@@ -35,18 +39,17 @@ class Readers:
         for thread in work:
             thread.join()
 
-    def assigned(self, name: str, committed: bool) -> None:
+    def assigned(self, name: str, committed: bool, consumer: Librdkafka | Reader) -> None:
         """Reads everything from where it was told to begin, and begins elsewhere now and then."""
-        consumer = make_consumer(self.setting.bootstrap, committed=committed)
         starts = dict.fromkeys(self.keys, 0)
         count = 0
         while not self.ended.is_set():
             count += 1
             me = f"{self.setting.name}-{name}-{count}"
-            assign(consumer, starts)
+            consumer.assign(starts)
             self.setting.journal.write("start", by=me, offsets=positions(starts))
             while not self.ended.is_set():
-                reads = poll(consumer)
+                reads = consumer.poll()
                 for read in reads:
                     starts[read.key] = read.offset + 1
                 self.note(me, committed, reads)
@@ -72,11 +75,11 @@ class Readers:
                 self.note(f"{self.setting.name}-subscribed-{count}", True, reads)
         consumer.close()
 
-    def watch(self) -> None:
+    def watch(self, group: str, topic: str) -> None:
         """Whatever the group's offsets are at the moment, whether or not a transaction is about to change them."""
-        consumer = make_consumer(self.setting.bootstrap, committed=False, group=GROUP)
+        consumer = make_consumer(self.setting.bootstrap, committed=False, group=group)
         while not self.ended.is_set():
-            offsets = committed(consumer, self.setting.partitions(MOVED))
+            offsets = committed(consumer, self.setting.partitions(topic))
             if offsets is not None:
                 self.setting.journal.write("watch", offsets=positions(offsets))
             time.sleep(0.03)
@@ -87,7 +90,23 @@ class Readers:
             self.setting.journal.write("poll", by=me, committed=committed, reads=written(reads))
 
 
-def make_consumer(bootstrap: str, *, committed: bool, group: str = "reader", **settings: Any) -> Any:
+class Librdkafka:
+    def __init__(self, bootstrap: str, *, committed: bool) -> None:
+        self._inner = make_consumer(bootstrap, committed=committed)
+
+    def assign(self, offsets: dict[Key, int]) -> None:
+        assign(self._inner, offsets)
+
+    def poll(self) -> list[Read]:
+        return poll(self._inner)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def make_consumer(
+    bootstrap: str, *, committed: bool, group: str = "reader", more: Mapping[str, Any] | None = None
+) -> Any:
     from confluent_kafka import Consumer
 
     return Consumer(
@@ -102,7 +121,7 @@ def make_consumer(bootstrap: str, *, committed: bool, group: str = "reader", **s
             "reconnect.backoff.max.ms": 100,
             "retry.backoff.ms": 20,
             "log_level": 0,
-            **settings,
+            **(more or {}),
         }
     )
 

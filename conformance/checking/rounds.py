@@ -11,25 +11,29 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaError
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from conformance.brokers import ROOT, Apache, Broker, NotStarted, Pykafkad, dying_with_parent
 from conformance.checking import history
 from conformance.checking.history import Read
 from conformance.checking.judging import Anomaly, Fate, fate, judge, told
-from conformance.checking.process import Journal, positions, written
+from conformance.checking.process import ASIDE, GROUP, LANE, LANE_GROUP, MADE, MOVED, Journal, positions, written
 from conformance.checking.producers import HUNG, PATIENCE_S, TIMEOUT_MS
 from conformance.checking.readers import assign, committed, make_consumer
-from conformance.checking.transactions import ASIDE, GROUP, MADE, MOVED
 from conformance.proxy import ADD_PARTITIONS_TO_TXN, END_TXN, PRODUCE, TXN_OFFSET_COMMIT, Proxy
+from kafkawire.codec import decode
+from kafkawire.headers import RequestHeader, read_request_header
+from kafkawire.keys import API, request_class
 
-KEYS = {MOVED: 3, ASIDE: 2, MADE: 2}
+KEYS = {MOVED: 3, LANE: 1, ASIDE: 2, MADE: 2}
+MOVES = {MOVED: GROUP, LANE: LANE_GROUP}
 SETTINGS = {
     "offsets.topic.num.partitions": "2",
     "transaction.state.log.num.partitions": "2",
@@ -42,10 +46,14 @@ CREW = [
     ("writer", "writer-0", "confluent"),
     ("writer", "writer-1", "kafka-python"),
     ("writer", "writer-2", "version 2"),
+    ("writer", "writer-3", "aiokafka"),
     ("mover", "mover-0", "confluent"),
-    ("mover", "mover-1", "confluent"),
+    ("mover", "mover-1", "version 2"),
+    ("mover", "mover-2", "aiokafka"),
     ("reader", "reader", "confluent"),
 ]
+VERSION_2 = {PRODUCE: 12, END_TXN: 5, TXN_OFFSET_COMMIT: 5}
+"""Requests of transaction version 2 say so by their own version."""
 MOST_S = 3.0
 """Between two faults, if nobody gets anything done."""
 PAUSE_S = TIMEOUT_MS / 1000 + 0.7
@@ -270,8 +278,7 @@ class Trial:
             del self.crew[worker.name]
 
     def _all_is_moved(self) -> bool:
-        reads, _ = self._log(MOVED, committed=True)
-        last = {read.key: read.offset for read in reads}
+        last = {read.key: read.offset for topic in MOVES for read in self._log(topic, committed=True)[0]}
         offsets = self._offsets()
         return all(offsets.get(key, 0) > offset for key, offset in last.items())
 
@@ -291,11 +298,11 @@ class Trial:
                     key = (topic, partition)
                     there = [read for read in reads if read.key == key]
                     self.journal.write("log", key=key, committed=stable, end=end, reads=written(there))
-        self.journal.write("end", moved=MOVED, offsets=positions(self._offsets()))
+        self.journal.write("end", moved=list(MOVES), offsets=positions(self._offsets()))
 
     def _log(self, topic: str, *, committed: bool) -> tuple[list[Read], list[int]]:
         """What is in it for such a reader, and where it ends in each partition."""
-        consumer = make_consumer(self.bootstrap, committed=committed, **{"enable.partition.eof": True})
+        consumer = make_consumer(self.bootstrap, committed=committed, more={"enable.partition.eof": True})
         found: list[Read] = []
         keys = [(topic, partition) for partition in range(KEYS[topic])]
         try:
@@ -316,14 +323,17 @@ class Trial:
             consumer.close()
 
     def _offsets(self) -> dict[history.Key, int]:
-        consumer = make_consumer(self.bootstrap, committed=True, group=GROUP)
-        keys = [(MOVED, partition) for partition in range(KEYS[MOVED])]
+        return {key: offset for topic in MOVES for key, offset in self._offsets_in(topic).items()}
+
+    def _offsets_in(self, topic: str) -> dict[history.Key, int]:
+        consumer = make_consumer(self.bootstrap, committed=True, group=MOVES[topic])
+        keys = [(topic, partition) for partition in range(KEYS[topic])]
         try:
             until = time.monotonic() + QUIET_S
             while time.monotonic() < until:
                 if (offsets := committed(consumer, keys)) is not None:
                     return offsets
-            raise Stuck("the group's offsets aren't told")
+            raise Stuck(f"the offsets of {MOVES[topic]} aren't told")
         finally:
             consumer.close()
 
@@ -399,6 +409,54 @@ class Trial:
         self.note("answers lost")
         self.proxy.lose_answers(2, api)
 
+    def delay(self, api: int, since: int) -> None:
+        """A request of transaction version 2 comes when its transaction is over and the next one is running. Its sender
+        has asked again meanwhile, and was answered. Under version 1 nobody could tell it from one of the next.
+        """
+        if worker := self._hold(lambda header: header.api_key == api and header.api_version >= since):
+            self.note(f"a late {API[api].name}")
+            self._await("ended", worker)
+            self._await("told", worker)
+            self.proxy.release()
+
+    def bequeath(self) -> None:
+        """What a producer asked before it was killed comes when its heir is at work."""
+        if worker := self._hold(lambda header: header.api_key == PRODUCE):
+            self.note("a late Produce of a producer that is dead")
+            worker.kill()
+            self._await("told", self._replace(worker))
+            self.proxy.release()
+
+    def _hold(self, wanted: Callable[[RequestHeader], bool]) -> Worker | None:
+        """Hold the next such request back; the process that asked it, None if nobody did in time."""
+        asking: list[Worker] = []
+
+        def judge(frame: bytes) -> bool:
+            header, position = read_request_header(frame)
+            if not wanted(header):
+                return False
+            request = decode(request_class(header.api_key), header.api_version, frame, position)
+            names = {worker.setting["transactional_id"]: worker for worker in list(self.crew.values())}
+            asking.extend(one for name, one in names.items() if name == request.transactional_id)
+            return bool(asking)
+
+        self.proxy.hold(judge)
+        until = time.monotonic() + MOST_S
+        while not self.proxy.held and time.monotonic() < until:
+            self._look_after_the_crew()
+            time.sleep(0.005)
+        self.proxy.hold(None)
+        return asking[0] if self.proxy.held else None
+
+    def _await(self, what: str, worker: Worker) -> None:
+        """Until the worker has written that down of one of its transactions; it may have none any more."""
+        until = time.monotonic() + MOST_S
+        while time.monotonic() < until:
+            for line in self.tail:
+                if f'"what": "{what}", "txn": "{worker.name}#' in line:
+                    return
+            time.sleep(0.002)
+
     def pause(self, role: str, *, succeeded: bool) -> None:
         """One that isn't pausing already."""
         busy = {one.worker.name for one in self.pauses} | {worker.name for _, worker in self.due}
@@ -415,26 +473,42 @@ class Trial:
         worker.kill()
         self._replace(worker)
 
-    def _replace(self, worker: Worker) -> None:
+    def _replace(self, worker: Worker) -> Worker:
         self.pauses = [one for one in self.pauses if one.worker is not worker]
         self.due = [(due, one) for due, one in self.due if one is not worker]
         del self.crew[worker.name]
         setting = worker.setting
-        self.hire(setting["role"], "heir", setting["client"], setting["transactional_id"])
+        return self.hire(setting["role"], "heir", setting["client"], setting["transactional_id"])
 
 
-FAULTS: list[Fault] = [
-    Trial.kill_broker,
-    partial(Trial.kill_broker, during="commit"),
-    partial(Trial.kill_broker, during="abort"),
-    Trial.cut,
-    *(partial(Trial.lose, api=api) for api in (PRODUCE, END_TXN, TXN_OFFSET_COMMIT, ADD_PARTITIONS_TO_TXN)),
-    partial(Trial.pause, role="writer", succeeded=False),
-    partial(Trial.pause, role="writer", succeeded=True),
-    partial(Trial.pause, role="mover", succeeded=True),
-    partial(Trial.kill_worker, role="mover"),
-    partial(Trial.kill_worker, role="writer"),
-]
+FAULTS: dict[str, list[Fault]] = {
+    "kills": [
+        Trial.kill_broker,
+        partial(Trial.kill_broker, during="commit"),
+        partial(Trial.kill_broker, during="abort"),
+    ],
+    "wire": [
+        Trial.cut,
+        *(partial(Trial.lose, api=api) for api in (PRODUCE, END_TXN, TXN_OFFSET_COMMIT, ADD_PARTITIONS_TO_TXN)),
+    ],
+    "delays": [
+        *(partial(Trial.delay, api=api, since=since) for api, since in VERSION_2.items()),
+        Trial.bequeath,
+    ],
+    "pauses": [
+        partial(Trial.pause, role="writer", succeeded=False),
+        partial(Trial.pause, role="writer", succeeded=True),
+        partial(Trial.pause, role="mover", succeeded=True),
+    ],
+    "deaths": [
+        partial(Trial.kill_worker, role="mover"),
+        partial(Trial.kill_worker, role="writer"),
+    ],
+}
+
+
+def faults_of(kinds: Iterable[str]) -> list[Fault]:
+    return [fault for kind in kinds for fault in FAULTS[kind]]
 
 
 class Found(NamedTuple):
@@ -445,6 +519,11 @@ class Found(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.where}:\n{told(self.anomalies)}"
+
+    @property
+    def counted(self) -> str:
+        counts = Counter(anomaly.kind for anomaly in self.anomalies)
+        return ", ".join(f"{count} × {kind}" for kind, count in counts.most_common())
 
     @property
     def kinds(self) -> set[str]:
@@ -459,15 +538,16 @@ def run(
     *,
     kind: str = "pykafkad",
     plants: Sequence[str] = (),
-    faults: Sequence[Fault] | None = None,
+    faults: Sequence[Fault] = (),
 ) -> Found | None:
     """Rounds while there are to be more, each with all faults unless some are named; what was found, or None."""
+    faults = faults or faults_of(FAULTS)
     chance = random.Random(seed)
     while more():
         trial = Trial(kind, directory / f"trial-{tally.rounds}", chance, tally, plants)
         try:
             while trial.rounds < ROUNDS_OF_ONE and more():
-                anomalies = trial.round(FAULTS if faults is None else faults)
+                anomalies = trial.round(faults)
                 if anomalies:
                     return Found(f"round {tally.rounds}, in {trial.directory}", anomalies)
         except NotStarted as failure:

@@ -9,12 +9,11 @@ import time
 from typing import Any
 
 from conformance.checking.history import Key
-from conformance.checking.process import Setting, pause, positions
-from conformance.checking.producers import Aborting, Gone, Producer, make
+from conformance.checking.process import ASIDE, LANE, MADE, MOVED, Setting, pause, positions
+from conformance.checking.producers import TIMEOUT_MS, Aborting, Gone, Producer, make
+from conformance.checking.sources import Lane, Subscribed
 
 ABORTED = 0.25  # of all transactions, on purpose
-MOVED, MADE, ASIDE = "moved", "made", "aside"
-GROUP = "movers"
 
 
 class Transactor:
@@ -33,7 +32,7 @@ class Transactor:
         while self.going():
             self.made += 1
             self.instance = f"{self.setting.name}#{self.made}"
-            self.journal.write("init", by=self.instance, id=self.setting.transactional_id)
+            self.journal.write("init", by=self.instance, id=self.setting.transactional_id, timeout_ms=TIMEOUT_MS)
             producer = make(self.setting.client, self.setting.bootstrap, self.setting.transactional_id, self.heard)
             try:
                 producer.init()
@@ -41,7 +40,7 @@ class Transactor:
                 while self.going():
                     self.step(producer)
             except (Gone, Aborting) as why:
-                self.journal.write("gone", by=self.instance, why=str(why))
+                self.journal.write("gone", by=self.instance, why=str(why), code=getattr(why, "code", ""))
                 time.sleep(self.chance.uniform(0.1, 1))  # two under one name would do nothing but fence each other
             finally:
                 producer.close()
@@ -110,7 +109,7 @@ class Transactor:
 
 class Writer(Transactor):
     def step(self, producer: Producer) -> None:
-        keys = self.setting.partitions(MOVED, ASIDE)
+        keys = self.setting.partitions(MOVED, LANE, ASIDE)
         self.chance.shuffle(keys)
         keys = keys[: self.chance.randrange(2, len(keys) + 1)]
         sends = [(key, "") for key in keys for _ in range(self.chance.choice((1, 1, 2, 5)))]
@@ -119,76 +118,27 @@ class Writer(Transactor):
 
 
 class Mover(Transactor):
-    """A member of the group. Whenever it isn't sure to have committed what it took, it takes it again from the offsets
-    that the group has.
-    """
+    """Whenever it isn't sure to have committed what it took, it takes it again from the offsets that its group has."""
 
     def __init__(self, setting: Setting) -> None:
-        from confluent_kafka import Consumer
-
         super().__init__(setting)
-        self.mine: list[Any] = []
-        self.changed = True
-        self.consumer = Consumer(
-            {
-                "bootstrap.servers": setting.bootstrap,
-                "group.id": GROUP,
-                "session.timeout.ms": 2_000,
-                "heartbeat.interval.ms": 300,
-                "max.poll.interval.ms": 8_000,
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "reconnect.backoff.ms": 20,
-                "reconnect.backoff.max.ms": 100,
-                "retry.backoff.ms": 20,
-                "log_level": 0,
-            }
-        )
-        self.consumer.subscribe([MOVED], on_assign=self.assigned, on_revoke=self.revoked, on_lost=self.revoked)
-
-    def assigned(self, consumer: Any, partitions: list[Any]) -> None:
-        self.mine, self.changed = partitions, True
-
-    def revoked(self, consumer: Any, partitions: list[Any]) -> None:
-        self.mine, self.changed = [], True
+        self.source = Lane(setting) if setting.client == "aiokafka" else Subscribed(setting)
+        self.sure = False
 
     def run(self) -> None:
         super().run()
-        self.consumer.close()
+        self.source.close()
 
     def step(self, producer: Producer) -> None:
-        self.changed = False
-        messages = [one for one in self.consumer.consume(self.chance.choice((1, 5, 30)), 0.1) if not one.error()]
-        if not messages:
+        if not self.sure:
+            self.sure = self.source.rewind()
             return
-        if self.changed:  # some of these may be of partitions that are another's by now
-            self.rewind()
+        taken = self.source.take(self.chance.choice((1, 5, 30)))
+        if not taken:
+            self.sure = taken is not None
             return
-        member = self.consumer.consumer_group_metadata()
         made = self.setting.partitions(MADE)
-        sends = [(self.chance.choice(made), "<" + one.value().decode()) for one in messages]
-        offsets = {(one.topic(), one.partition()): one.offset() + 1 for one in messages}
-        committed = False
-        try:
-            committed = self.transact(producer, sends, offsets, member, abort=self.chance.random() < ABORTED)
-        finally:
-            if not committed:
-                self.rewind()
-
-    def rewind(self) -> None:
-        """Back to the offsets of the group, which are told once no transaction can change them any more."""
-        from confluent_kafka import OFFSET_BEGINNING, KafkaException
-
-        while self.mine and self.going():
-            try:
-                there = self.consumer.committed(self.mine, timeout=5)
-                for one in there:
-                    one.offset = one.offset if one.offset >= 0 else OFFSET_BEGINNING
-                    self.consumer.seek(one)
-                return
-            except KafkaException:
-                time.sleep(0.02)
-                if not self.consumer.assignment():
-                    return
+        sends = [(self.chance.choice(made), "<" + one.value) for one in taken]
+        offsets = {one.key: one.offset + 1 for one in taken}
+        self.sure = False
+        self.sure = self.transact(producer, sends, offsets, self.source.member(), abort=self.chance.random() < ABORTED)

@@ -69,7 +69,7 @@ class Story:
                 reads = [[*key, at, value] for at, value in log if not (committed and value in self.hidden)]
                 stable = self.stable.get(key, end) if committed else end
                 self.say("log", key=key, committed=committed, end=stable, reads=reads)
-        self.say("end", moved="in", offsets=[[*key, offset] for key, offset in self.group.items()])
+        self.say("end", moved=["in"], offsets=[[*key, offset] for key, offset in self.group.items()])
         anomalies = judge(read(self.lines))
         assert bool(told(anomalies)) is bool(anomalies)
         return {anomaly.kind for anomaly in anomalies}
@@ -202,6 +202,33 @@ def test_what_a_predecessor_asked_too_late_is_aborted() -> None:
 def test_what_a_predecessor_asked_in_time_may_be_there() -> None:
     story = Story().producer("old").begin("t", "old", (OUT, "a")).end("t", None).producer("new")
     assert story.stored(OUT, "a").judged() == set()
+
+
+def refused(story: Story, by: str) -> set[str]:
+    return story.say("gone", by=by, why="", code="PRODUCER_FENCED").judged()
+
+
+def test_who_is_alone_under_its_name_and_in_time_is_refused_nothing() -> None:
+    def story(timeout_ms: int) -> Story:
+        begun = Story().say("init", by="w", id="id", timeout_ms=timeout_ms).say("ready", by="w")
+        return begun.begin("t", "w", (OUT, "a"))
+
+    assert refused(story(60_000), "w") == {"refused"}
+    assert refused(story(60_000).producer("v", "another"), "w") == {"refused"}
+    assert refused(story(60_000).producer("v", "id"), "w") == set()
+    assert refused(story(1_000), "w") == set()  # each line takes a second
+    assert refused(story(0), "w") == set()  # nobody knows how long it might have taken
+
+
+def test_who_may_have_been_overtaken_by_an_older_request_is_refused_with_reason() -> None:
+    def story(*ready: str) -> Story:
+        begun = Story().say("init", by="old", id="id", timeout_ms=60_000)
+        for name in ready:
+            begun.say("ready", by=name)
+        return begun.say("init", by="w", id="id", timeout_ms=60_000).say("ready", by="w")
+
+    assert refused(story(), "w") == set()
+    assert refused(story("old"), "w") == {"refused"}
 
 
 def test_a_value_is_moved_once() -> None:
