@@ -28,6 +28,7 @@ test: $(READY) ## everything that needs no other program
 check: $(READY) ## lint, types, import layers, generated pages: what a reviewer shouldn't have to see
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+	$(PY) -m mypy -p conformance.checking
 	PYTHONPATH=.:protocol $(PY) -c 'from importlinter.cli import lint_imports_command as main; main()' --no-cache
 	$(PY) -m docs.pages --check
 

@@ -315,13 +315,13 @@ class Driver:
     def read(
         self, topic: str, count: int, *, partition: int = 0, start: int = 0, timeout: float = 30, **options: object
     ) -> list[Received]:
-        where = {"bootstrap": self.bootstrap, "topic": topic, "partition": partition, "start": start}
+        where: dict[str, Any] = {"bootstrap": self.bootstrap, "topic": topic, "partition": partition, "start": start}
         said = self.program.ask("read", within=timeout, count=count, timeout=timeout, options=options, **where)
         return [received(record) for record in said][:count]
 
     def offset_at(self, topic: str, partition: int, timestamp: int) -> int | None:
-        fields = {"bootstrap": self.bootstrap, "topic": topic, "partition": partition, "timestamp": timestamp}
-        found = self.program.ask("offset_at", **fields)
+        fields: dict[str, Any] = {"bootstrap": self.bootstrap, "topic": topic, "partition": partition}
+        found = self.program.ask("offset_at", timestamp=timestamp, **fields)
         return None if found is None else int(found)
 
     def partitions(self, topic: str) -> int:

@@ -83,7 +83,7 @@ def jvm(name: str, pom: Path, sources: Sequence[Path], main: str) -> list[str]:
             jars = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={where}/libs"]
             run([need("mvn", "apt-get install maven"), "-q", "-B", "-f", pom, *jars], where)
             if sources:
-                words = ["-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*"]
+                words: list[str | Path] = ["-Xlint:-deprecation", "-d", where / "classes", "-cp", f"{where}/libs/*"]
                 run([compiler, *words, *sources], where)
     flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-Xmx256m"]
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
