@@ -98,10 +98,11 @@ class LogDir:
         self._recovery_points = self._read_offsets(names.RECOVERY_POINTS)
         self._starts = self._read_offsets(names.LOG_STARTS)
         self._high_watermarks = self._read_offsets(names.HIGH_WATERMARKS)
-        told = len(self.notes)
         self._cleaned = self._read_offsets(names.CLEANER_OFFSETS)
-        self._cleaned_unknown = len(self.notes) > told or identity.is_kafkas
-        """Whether compaction may have been in any log, and not only in those that the checkpoint names."""
+        self._cleaned_unknown = bool(self.notes) or identity.is_kafkas
+        """Whether compaction may have been in any log, and not only in those that its checkpoint names: one that can't
+        be read may have named more, or vouched for segments that have gaps between them.
+        """
 
     # -- opening ---------------------------------------------------------------------------------------------------
 

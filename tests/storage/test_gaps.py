@@ -65,10 +65,11 @@ def test_a_log_that_was_once_compacted_is_all_there_after_a_kill_when_its_policy
         disk.kill()
 
 
-def test_a_cleaner_checkpoint_that_cannot_be_read_may_have_named_any_log() -> None:
+@pytest.mark.parametrize("name", [names.CLEANER_OFFSETS, names.RECOVERY_POINTS])
+def test_a_checkpoint_that_cannot_be_read_may_have_vouched_for_any_log(name: str) -> None:
     disk = MemoryDisk()
     write(disk)
-    disk.replace(f"/data/{names.CLEANER_OFFSETS}", b"0\n1\nt 0 twenty\n")
+    disk.replace(f"/data/{name}", b"0\n1\nt 0 twenty\n")
     assert offsets(open_log(open_dir(disk))) == LEFT
 
 
