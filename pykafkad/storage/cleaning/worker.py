@@ -67,7 +67,14 @@ def main() -> None:
         try:
             os.chdir(job.directory)
         except OSError as error:
-            os.write(1, encode(Failed(False, str(error))))
+            _tell(Failed(False, str(error)))
             continue
         for told in round_over(RealDisk(), ".", job, _Budget(job.bytes_per_second).spend, stopwatch):
-            os.write(1, encode(told))
+            _tell(told)
+
+
+def _tell(message: Cleaned | Finished | Failed) -> None:
+    try:
+        os.write(1, encode(message))
+    except BrokenPipeError:
+        sys.exit(0)  # the broker has died since we looked

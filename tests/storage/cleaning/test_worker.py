@@ -80,6 +80,15 @@ def test_rounds_one_after_the_other_until_its_input_ends(job: Job) -> None:
         assert process.wait(30) == 0
 
 
+def test_it_ends_without_a_word_when_nobody_is_left_to_be_told(job: Job) -> None:
+    """The broker has died since the worker looked last."""
+    with worker() as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        ask(process, job)
+        assert process.wait(30) == 0
+
+
 def test_it_ends_in_the_middle_of_a_round_when_its_broker_does(job: Job) -> None:
     with worker() as process:
         ask(process, replace(job, bytes_per_second=1.0))  # a round of days
