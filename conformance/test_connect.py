@@ -9,5 +9,5 @@ import pytest
 
 @pytest.mark.only("java")
 @pytest.mark.timeout(900)
-def test_each_line_of_a_file_arrives_once(client_name: str, live_through: Callable[[str, str, int], None]) -> None:
-    live_through("connect", "connect", 4)
+def test_each_line_of_a_file_arrives_once(client_name: str, live_through: Callable[[str, int], None]) -> None:
+    live_through("connect", 4)

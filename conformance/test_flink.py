@@ -10,6 +10,6 @@ import pytest
 @pytest.mark.only("java")
 @pytest.mark.timeout(900)
 def test_what_flink_has_checkpointed_is_there_once(
-    client_name: str, live_through: Callable[[str, str, int], None]
+    client_name: str, live_through: Callable[[str, int], None]
 ) -> None:
-    live_through("flink", "flink", 4)
+    live_through("flink", 4)

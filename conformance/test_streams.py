@@ -9,5 +9,5 @@ import pytest
 
 @pytest.mark.only("java")
 @pytest.mark.timeout(900)
-def test_streams_counts_and_joins_exactly_once(client_name: str, live_through: Callable[[str, str, int], None]) -> None:
-    live_through("streams", "streams", 5)
+def test_streams_counts_and_joins_exactly_once(client_name: str, live_through: Callable[[str, int], None]) -> None:
+    live_through("streams", 5)

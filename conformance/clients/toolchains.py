@@ -120,13 +120,17 @@ def rust(client: str) -> list[str]:
 
 
 def go(client: str) -> list[str]:
-    """One program for all three clients; Go's own caches keep what didn't change."""
-    module = HERE / "go"
+    """One program for all three clients."""
+    return [go_program("go", HERE / "go"), client]
+
+
+def go_program(name: str, module: Path) -> str:
+    """What a Go module is built to; Go's own caches keep what didn't change."""
     program = need("go", "go.dev/dl, or apt-get install golang-go (what go.mod names, or newer)")
-    with built("go", [module / "go.mod", module / "go.sum", *module.glob("*.go")]) as (where, there):
+    with built(name, [module / "go.mod", module / "go.sum", *module.glob("*.go")]) as (where, there):
         if not there:
-            run([program, "build", "-p", "2", "-o", where / "clients", "."], module)
-    return [str(where / "clients"), client]
+            run([program, "build", "-p", "2", "-o", where / "program", "."], module)
+    return str(where / "program")
 
 
 TOOLCHAINS: dict[str, Callable[[str], list[str]]] = {

@@ -5,7 +5,14 @@ from __future__ import annotations
 from conformance.peers.connect import Connect
 from conformance.peers.flink import Flink
 from conformance.peers.job import Job
-from conformance.peers.moving import Moving
+from conformance.peers.moving import Moving, MovingByAiokafka, MovingByFranzGo
 from conformance.peers.streams import Streams
 
-JOBS: dict[str, type[Job]] = {"connect": Connect, "flink": Flink, "streams": Streams, "moving": Moving}
+JOBS: dict[str, type[Job]] = {
+    "connect": Connect,
+    "flink": Flink,
+    "streams": Streams,
+    "moving": Moving,
+    "moving-aiokafka": MovingByAiokafka,
+    "moving-franz-go": MovingByFranzGo,
+}

@@ -24,13 +24,9 @@ def java(folder: str, main: str) -> list[str]:
     return toolchains.jvm(f"peer-{folder}", home / "pom.xml", sorted(home.glob("*.java")), main)
 
 
-def missing(folder: str) -> str | None:
-    """None when the programs of java/<folder> can run here, else the one line that says what is missing."""
-    try:
-        java(folder, "")
-    except toolchains.Missing as what:
-        return f"{folder}: {what}"
-    return None
+def go(name: str) -> list[str]:
+    """What starts the program of go/; toolchains.Missing where it can't be built."""
+    return [toolchains.go_program(f"peer-{name}", HERE / "go")]
 
 
 class Program:

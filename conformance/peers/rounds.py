@@ -140,8 +140,8 @@ class Trial:
         self.chance, self.tally, self.directory = chance, tally, directory
         self.broker: Broker = KINDS[kind](directory / "broker", SETTINGS)
         self.broker.patience = max(self.broker.patience, 120)
+        self.job = job(self.broker.bootstrap, directory, chance)  # before anything runs: its programs may be missing
         self.broker.start()
-        self.job = job(self.broker.bootstrap, directory, chance)
         self._create()
         self.watcher = Watcher(self.broker.bootstrap, self.job.outputs)
         self.feeder = Feeder(self.broker.bootstrap, self.job)
