@@ -96,10 +96,11 @@ class Producers:
         transaction.
         """
         producer = self._producers.get(header.producer_id)
-        if header.attributes & TRANSACTIONAL and (
+        begins = header.attributes & TRANSACTIONAL != 0 and (
             producer is None or producer.txn_first_offset == NOTHING_OPEN or producer.epoch != header.producer_epoch
-        ):
-            verdict = self._may_begin(producer, header, guard)
+        )
+        if begins or self.guards.of(header.producer_id) is not None:
+            verdict = self._by_guards(producer, header, guard, begins)
             if verdict is not None:
                 return verdict
         if producer is None:
@@ -127,29 +128,36 @@ class Producers:
             )
         return None
 
-    def _may_begin(
-        self, producer: _Producer | None, header: BatchHeader, guard: Guard | None
+    def _by_guards(
+        self, producer: _Producer | None, header: BatchHeader, guard: Guard | None, begins: bool
     ) -> Duplicate | Refused | None:
-        """A batch that would open a transaction; a retry of one that did is none, even when its transaction is over."""
-        producer_id, epoch, first = header.producer_id, header.producer_epoch, header.base_sequence
-        if producer is not None and epoch == producer.epoch:
-            retry = self._duplicate(producer.window, first, _last_sequence(first, header.last_offset_delta))
-            if retry is not None:
-                return retry
-        if self.guards.missing(producer_id, guard):
+        """A batch that would open a transaction (``begins``), or one of a producer about whom somebody is being asked.
+
+        A retry of one that did open a transaction opens none, even when that is over; and a producer that was fenced
+        hears of it before its guard is looked at.
+        """
+        producer_id, first = header.producer_id, header.base_sequence
+        if producer is not None:
+            if header.producer_epoch < producer.epoch:
+                return _stale_epoch(producer_id, header.producer_epoch, producer.epoch)
+            if header.producer_epoch == producer.epoch:
+                retry = self._duplicate(producer.window, first, _last_sequence(first, header.last_offset_delta))
+                if retry is not None:
+                    return retry
+        if begins and self.guards.missing(producer_id, guard):
             return NOT_BEGUN
-        if producer is not None and epoch < producer.epoch:
-            return _stale_epoch(producer_id, epoch, producer.epoch)
         given = self.guards.of(producer_id)
-        return given.check_sequence(producer_id, first) if given is not None else None
+        if given is None:
+            return None
+        return given.check_sequence(producer_id, first, known=producer is not None and bool(producer.window))
 
     def check_own(self, producer_id: int, epoch: int, guard: Guard | None) -> Refused | None:
         """Whether a coordinator's records may be appended in a transaction: they have no sequences."""
         producer = self._producers.get(producer_id)
-        if not self.ongoing(producer_id, epoch) and self.guards.missing(producer_id, guard):
-            return NOT_BEGUN
         if producer is not None and epoch < producer.epoch:
             return _stale_epoch(producer_id, epoch, producer.epoch)
+        if not self.ongoing(producer_id, epoch) and self.guards.missing(producer_id, guard):
+            return NOT_BEGUN
         return None
 
     def ongoing(self, producer_id: int, epoch: int) -> bool:

@@ -29,13 +29,16 @@ class Guard:
         elif epoch == self.epoch:
             self.lowest_sequence = min(self.lowest_sequence, sequence)
 
-    def check_sequence(self, producer_id: int, sequence: int) -> Refused | None:
-        """Under transaction version 2 each transaction has its own epoch, and so begins at 0."""
-        if sequence > self.lowest_sequence or (self.epoch_bumps and sequence != 0):
+    def check_sequence(self, producer_id: int, sequence: int, *, known: bool) -> Refused | None:
+        """Under transaction version 2 a producer of which no batch is ``known`` begins at 0, as it does in each
+        transaction: every end raises its epoch. After one that ended under version 1 it goes on where it was.
+        """
+        from_nothing = self.epoch_bumps and not known
+        if sequence > self.lowest_sequence or (from_nothing and sequence != 0):
             return Refused(
                 ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
                 f"producer {producer_id}: a transaction begins at sequence {sequence},"
-                f" due is {0 if self.epoch_bumps else self.lowest_sequence}",
+                f" due is {0 if from_nothing else self.lowest_sequence}",
             )
         return None
 

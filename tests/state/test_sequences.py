@@ -228,6 +228,15 @@ def test_a_marker_between_asking_and_appending_withdraws_the_guard() -> None:
     assert code(producers.check(batch(1, attributes=TX, offset=3), guard)) == ErrorCode.INVALID_TXN_STATE
 
 
+def test_who_was_fenced_between_asking_and_appending_hears_of_the_epoch() -> None:
+    producers = Producers()
+    guard = producers.guard(P, 0, 0, 1000, True)
+    assert not isinstance(guard, Refused)
+    producers.replay(*marker(1, 0))
+    assert code(producers.check(batch(0, attributes=TX, offset=1), guard)) == ErrorCode.INVALID_PRODUCER_EPOCH
+    assert code(producers.check_own(P, 0, guard)) == ErrorCode.INVALID_PRODUCER_EPOCH
+
+
 def test_under_transaction_version_2_the_marker_of_the_last_transaction_leaves_the_next_ones_guard() -> None:
     producers = after(batch(0, attributes=TX))
     guard = producers.guard(P, 0, 1, 1000, True)
@@ -240,6 +249,21 @@ def test_under_transaction_version_2_each_transaction_begins_at_0() -> None:
     producers = Producers()
     assert code(guarded(producers, batch(3, attributes=TX), bumps=True)) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
     assert guarded(Producers(), batch(3, attributes=TX)) is None, "under version 1 an unknown producer begins anywhere"
+
+
+def test_the_first_transaction_under_version_2_goes_on_after_the_last_one_under_version_1() -> None:
+    producers = after(batch(0, 2, attributes=TX))
+    producers.replay(*marker(0, 2))
+    assert code(guarded(producers, batch(9, attributes=TX), bumps=True)) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert guarded(producers, batch(2, attributes=TX), bumps=True) is None
+
+
+def test_a_plain_batch_does_not_overtake_one_that_waits_either() -> None:
+    producers = Producers()
+    assert not isinstance(producers.guard(P, 3, 0, 1000, False), Refused)
+    assert code(producers.check(batch(5))) == ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER
+    assert producers.check(batch(3)) is None
+    assert producers.check(batch(5)._replace(producer_id=P + 1)) is None, "nor are others held back by it"
 
 
 def test_a_batch_does_not_overtake_one_that_still_waits_to_be_vouched_for() -> None:
