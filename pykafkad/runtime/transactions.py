@@ -207,9 +207,18 @@ class Transactions(Coordinators["TransactionMachine"]):
         for shard in self.shards():
             if shard.machine.open:
                 before = len(shard.machine.open)
-                shard.tell(now, shard.machine.abort_overdue, now)
+                fresh = self._fresh(shard.machine.producer_ids_for_overdue(now))
+                shard.tell(now, shard.machine.abort_overdue, now, fresh)
                 self._timed_out.value += before - len(shard.machine.open)
                 yield
+
+    def _fresh(self, count: int) -> list[int]:
+        """Producer ids that nobody had yet, as many as are at hand; if some are lacking, they are asked for."""
+        at_hand = self._producer_ids.at_hand
+        fresh = [one for one in (at_hand() for _ in range(count)) if one is not None]
+        if len(fresh) < count:
+            self._tasks.start("producer ids for transactions that are overdue", self._producer_ids.next())
+        return fresh
 
     def expire(self, now: int) -> Iterator[None]:
         """Forget transactional ids that nobody uses; a slice of work per shard."""

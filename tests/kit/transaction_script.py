@@ -137,7 +137,9 @@ class TransactionScript:
         return Decision((record(plain[0], known.moved(Empty(), self.now, producer_id=producer_id, epoch=epoch), 1),))
 
     def overdue(self, plain: list[str], named: Words) -> Decision:
-        return self.machine.abort_overdue(self.now)
+        due = 0 if "none" in named.get("fresh", "") else self.machine.producer_ids_for_overdue(self.now)
+        self.fresh += due
+        return self.machine.abort_overdue(self.now, range(self.fresh - due, self.fresh))
 
     def expire(self, plain: list[str], named: Words) -> Decision:
         return self.machine.expire(self.now)

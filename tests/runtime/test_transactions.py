@@ -11,8 +11,12 @@ import pytest
 from kafkawire.errors import ErrorCode
 from pykafkad.cluster.image import PartitionImage, TopicImage
 from pykafkad.config import Config
+from pykafkad.errors import Refused
 from pykafkad.runtime.markers import Marker
 from pykafkad.runtime.transactions import TRANSACTIONS_TOPIC
+from pykafkad.state.decisions import Decision
+from pykafkad.state.transactions.phases import Empty
+from pykafkad.state.transactions.stored import record
 from tests.kit.broker import topic_id
 from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
@@ -223,6 +227,54 @@ def test_transactions_end_at_their_timeout_and_ids_at_their_expiry() -> None:
         await asyncio.sleep(2)
         sweep(broker.transactions.expire(broker.clock.now_ms()))
         assert await state(broker) == ""
+
+    run(main())
+
+
+def at_the_last_epoch(broker: Reluctant) -> None:
+    """The transactional id x, of which nothing is open, as it would be after a long life."""
+    shard = broker.transactions.shard("x")
+    assert not isinstance(shard, Refused)
+    known = shard.machine.transactions["x"]
+    old = record("x", known.moved(Empty(), broker.clock.now_ms(), epoch=32_766), 1)
+    shard.tell(broker.clock.now_ms(), lambda: Decision((old,)))
+
+
+def test_an_overdue_transaction_of_the_last_epoch_waits_for_a_producer_id() -> None:
+    async def main() -> None:
+        broker = Reluctant(transactions=1, t=1)
+        await initialise(broker, timeout_ms=1000)
+        at_the_last_epoch(broker)
+        await add(broker, "x", (0, 32_766), ("t", 0))
+        while broker.node.producer_ids.at_hand() is not None:
+            pass
+        await asyncio.sleep(2)
+        sweep(broker.transactions.abort_overdue(broker.clock.now_ms()))
+        assert await state(broker) == "Ongoing"
+        await asyncio.sleep(1)
+        sweep(broker.transactions.abort_overdue(broker.clock.now_ms()))
+        await asyncio.sleep(0)
+        assert await state(broker) == "CompleteAbort"
+        again = await initialise(broker, shown=(0, 32_766))
+        assert again[0] == 0 and again[1] > 0 and again[2] == 0, "its producer goes on with what the abort brought"
+
+    run(main())
+
+
+def test_who_was_given_another_producer_id_waits_until_it_counts() -> None:
+    async def main() -> None:
+        broker = Reluctant(transactions=1, t=1)
+        await initialise(broker)
+        at_the_last_epoch(broker)
+        await add(broker, "x", (0, 32_766), ("t", 0))
+        broker.says["t", 0] = None
+        code, *who = await end(broker, "x", (0, 32_766))
+        await asyncio.sleep(0)
+        assert (code, who[1]) == (0, 0)
+        joined = broker.transactions.verify("x", *who, [("t", 0)], broker.clock.now_ms(), add=True)
+        assert isinstance(joined, asyncio.Future)
+        broker.silent.pop()(ErrorCode.NONE)
+        assert await joined == [ErrorCode.NONE]
 
     run(main())
 

@@ -41,6 +41,7 @@ from pykafkad.state.transactions.transaction import (
     EXHAUSTED,
     NO_EPOCH,
     NO_PRODUCER,
+    NO_TIMEOUT,
     Transaction,
     completed,
     fenced,
@@ -120,6 +121,8 @@ class TransactionMachine:
             made = initialised(fresh, timeout_ms, now)
             self._last_epochs.pop(transactional_id, None)
             return self._write(ticket, transactional_id, made, Identity(made.producer_id, made.epoch))
+        if isinstance(known.phase, Prepared):
+            return _reply(ticket, CONCURRENT)
         if shown is not None and not (
             shown.producer_id == known.producer_id
             # The answer that brought another producer id may have got lost.
@@ -127,10 +130,10 @@ class TransactionMachine:
         ):
             return _reply(ticket, FENCED)
         match known.phase:
-            case PrepareCommit() | PrepareAbort():
-                return _reply(ticket, CONCURRENT)
             case Ongoing():
-                return Decision((self._fence(transactional_id, known, now),), (Reply(ticket, CONCURRENT),))
+                if self._rotates(known) and fresh is None:
+                    return _reply(ticket, NO_FRESH_ID)
+                return Decision((self._fence(transactional_id, known, fresh, now),), (Reply(ticket, CONCURRENT),))
             case Empty() | CompleteCommit() | CompleteAbort():
                 return self._renew(ticket, transactional_id, known, timeout_ms, shown, fresh, now)
             case Dead() | PrepareEpochFence():
@@ -178,6 +181,9 @@ class TransactionMachine:
         client_version: int,
         now: int,
     ) -> Decision:
+        last = self.transactions.get(transactional_id)
+        if last is not None and isinstance(last.phase, Prepared):
+            return _reply(ticket, CONCURRENT)  # whoever asks: with COMPLETE another producer id may come into force
         known = self._current(transactional_id, producer_id, epoch)
         if isinstance(known, Refused):
             return _reply(ticket, known)
@@ -189,9 +195,7 @@ class TransactionMachine:
                 grown = Ongoing(have.union(partitions), begun)
             case Empty() | CompleteCommit() | CompleteAbort():
                 grown = Ongoing(frozenset(partitions), now)
-            case PrepareCommit() | PrepareAbort():
-                return _reply(ticket, CONCURRENT)
-            case Dead() | PrepareEpochFence():
+            case PrepareCommit() | PrepareAbort() | Dead() | PrepareEpochFence():
                 raise AssertionError(f"{transactional_id} is stored as {phase.name}")
             case _:
                 assert_never(phase)
@@ -271,7 +275,7 @@ class TransactionMachine:
                 decided = (PrepareCommit if commit else PrepareAbort)(partitions, begun)
                 return self._write(ticket, transactional_id, prepared(known, decided, 0, now), same)
             case PrepareCommit() | PrepareAbort():
-                return _reply(ticket, CONCURRENT if isinstance(phase, PrepareCommit) is commit else WRONG_STATE)
+                return _reply(ticket, CONCURRENT)
             case CompleteCommit() | CompleteAbort():
                 return _reply(ticket, same if isinstance(phase, CompleteCommit) is commit else WRONG_STATE)
             case Empty():
@@ -293,16 +297,14 @@ class TransactionMachine:
         now: int,
     ) -> Decision:
         """Version 2: a retry carries the epoch before, everything else the current one."""
+        if isinstance(known.phase, Prepared):
+            return _reply(ticket, CONCURRENT)
         rotated = known.previous_producer_id == producer_id and epoch == EXHAUSTED and known.epoch == 0
         retry = rotated or known.epoch == epoch + 1
         if known.producer_id != producer_id and not rotated:
             return _reply(ticket, NO_MAPPING)
         phase = known.phase
         match phase:
-            case PrepareCommit() | PrepareAbort():
-                if known.epoch != epoch + 1:
-                    return _reply(ticket, FENCED)
-                return _reply(ticket, CONCURRENT if isinstance(phase, PrepareCommit) is commit else WRONG_STATE)
             case CompleteCommit() | CompleteAbort():
                 if not retry and known.epoch != epoch:
                     return _reply(ticket, FENCED)
@@ -332,7 +334,7 @@ class TransactionMachine:
         onwards = Identity(following, 0) if following != NO_PRODUCER else Identity(made.producer_id, made.epoch)
         return self._write(ticket, transactional_id, made, onwards)
 
-    def _fence(self, transactional_id: str, known: Transaction, now: int) -> Write:
+    def _fence(self, transactional_id: str, known: Transaction, fresh: int | None, now: int) -> Write:
         """Abort what a producer left open, under an epoch that it doesn't have.
 
         Under version 2 this is an abort like any other, and the producer may still ask what became of its transaction:
@@ -340,8 +342,13 @@ class TransactionMachine:
         """
         assert isinstance(known.phase, Ongoing)
         self._last_epochs[transactional_id] = known.epoch if self.version >= BUMPING else NO_EPOCH
-        made = fenced(known, PrepareAbort(known.phase.partitions, known.phase.started_at), self.version, now)
-        return self._record(transactional_id, made)
+        following = fresh if self._rotates(known) and fresh is not None else NO_PRODUCER
+        decided = PrepareAbort(known.phase.partitions, known.phase.started_at, following)
+        return self._record(transactional_id, fenced(known, decided, self.version, now))
+
+    def _rotates(self, known: Transaction) -> bool:
+        """Whether an abort by the coordinator gives the transactional id another producer id."""
+        return self.version >= BUMPING and known.exhausted
 
     def complete(self, transactional_id: str, producer_id: int, epoch: int, now: int) -> Decision:
         """Every partition has the marker of the transaction that was decided under this identity."""
@@ -361,13 +368,26 @@ class TransactionMachine:
 
     # ── what time brings ──
 
-    def abort_overdue(self, now: int) -> Decision:
-        """Abort the transactions that have been open for longer than their producers asked for."""
-        overdue = []
+    def _overdue(self, now: int) -> Iterator[tuple[str, Transaction]]:
         for transactional_id in self.open:
             known = self.transactions[transactional_id]
-            if started_at(known.phase) + known.timeout_ms < now:
-                overdue.append(self._fence(transactional_id, known, now))
+            if known.timeout_ms < NO_TIMEOUT and started_at(known.phase) + known.timeout_ms < now:
+                yield transactional_id, known
+
+    def producer_ids_for_overdue(self, now: int) -> int:
+        """How many fresh producer ids ``abort_overdue`` can use."""
+        return sum(self._rotates(known) for _, known in self._overdue(now))
+
+    def abort_overdue(self, now: int, fresh: Sequence[int]) -> Decision:
+        """Abort the transactions that have been open for longer than their producers asked for; one that needs a fresh
+        producer id and finds none has to wait for the next time.
+        """
+        left, overdue = iter(fresh), []
+        for transactional_id, known in self._overdue(now):
+            rotates = self._rotates(known)
+            following = next(left, None) if rotates else None
+            if following is not None or not rotates:
+                overdue.append(self._fence(transactional_id, known, following, now))
         return Decision(tuple(overdue))
 
     def expire(self, now: int) -> Decision:

@@ -52,7 +52,9 @@ class Ongoing:
 class PrepareCommit:
     """Decided: committed. Markers are on their way; until they are there, whoever wants more has to wait.
 
-    Everything: CONCURRENT_TRANSACTIONS, but for an EndTxn that wants the opposite: INVALID_TXN_STATE.
+    Everything: CONCURRENT_TRANSACTIONS, under any identity, since the producer may have been given the one that comes
+    with Complete…. Only EndTxn of versions 0 and 1, and the question whether a partition was added, must bear the
+    current one.
     """
 
     partitions: Partitions

@@ -23,6 +23,7 @@ NO_PRODUCER = -1
 NO_EPOCH = -1
 EPOCH_MAX = 32767
 EXHAUSTED = EPOCH_MAX - 1
+NO_TIMEOUT = 2**31 - 1  # ms: a transaction that waits for its end however long it takes, as two-phase commits do
 BUMPING = 2  # the transaction version (KIP-890) from which on every end raises the epoch
 
 
