@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from pykafkad.cli.main import main
@@ -205,12 +205,12 @@ def an_end_that_comes_again_ends_the_next_transaction() -> None:
             again[name] = commit
         return end(machine, ticket, name, known, producer_id, epoch, commit, now)
 
-    def late(machine: Any, now: int) -> Decision:
+    def late(machine: Any, now: int, fresh: Sequence[int]) -> Decision:
         for name in [name for name in again if name in machine.open]:
             known = machine.transactions[name]
             phase = (PrepareCommit if again.pop(name) else PrepareAbort)(known.phase.partitions, known.phase.started_at)
             return Decision((machine._record(name, prepared(known, phase, 0, now)),))
-        return overdue(machine, now)
+        return overdue(machine, now, fresh)
 
     _put(TransactionMachine, "_end", remember)
     _put(TransactionMachine, "abort_overdue", late)

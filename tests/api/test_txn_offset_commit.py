@@ -116,7 +116,7 @@ def test_a_marker_before_the_slow_answer_makes_it_worthless() -> None:
         await asyncio.sleep(1)
         assert await written(broker, marker(OFFSETS, commit=False, epoch=1)) == {(7, *OFFSETS): 0}
         voucher.answer()
-        assert codes_of(await answer) == [E.INVALID_TXN_STATE]
+        assert codes_of(await answer) == [E.INVALID_PRODUCER_EPOCH]
         answer = asyncio.ensure_future(broker.call(commit(("t", 0, 5), epoch=1), 5))
         await asyncio.sleep(0)
         voucher.answer()
