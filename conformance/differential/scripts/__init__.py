@@ -25,6 +25,7 @@ FAMILIES = (
     "admin",
     "transactions",
     "transactional_log",
+    "transaction_edges",
 )
 
 Make = Callable[[dict[str, Versions]], "Iterator[Script]"]

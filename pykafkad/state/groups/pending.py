@@ -8,7 +8,7 @@ pending (the partition is unstable until its transaction ends) without a value.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pykafkad.state.groups.stored import OffsetCommitValue
 
@@ -28,12 +28,12 @@ class PendingOffsets:
             return NotImplemented
         return self._by_group == other._by_group and self._groups == other._groups
 
-    def groups(self) -> set[str]:
-        """Groups that an open transaction has committed offsets for, even if these are forgotten."""
-        return {group_id for groups in self._groups.values() for group_id in groups}
+    def groups(self) -> Iterable[str]:
+        """Groups that an open transaction has committed offsets for, and they weren't forgotten since."""
+        return self._by_group.keys()
 
     def touches(self, group_id: str) -> bool:
-        return any(group_id in groups for groups in self._groups.values())
+        return group_id in self._by_group
 
     def of(self, group_id: str) -> Iterator[tuple[Key, OffsetCommitValue]]:
         """The newest pending offset of each partition of a group."""
