@@ -52,9 +52,12 @@ def _transactional(call: Call, request: Request, transactional_id: str) -> Answe
         return Response(producer_id=body.producer_id, producer_epoch=body.epoch)
 
     shard = transactions.shard(transactional_id)
-    if isinstance(shard, Refused):
-        # Kafka looks at these two before it looks for the coordinator's partition, but the partition has the limits.
-        return respond(Refused(ErrorCode.INVALID_REQUEST) if not transactional_id else shard)
+    if isinstance(shard, Refused):  # what can be said without a coordinator comes first
+        if not transactional_id:
+            return _refused(ErrorCode.INVALID_REQUEST)
+        if not 0 < request.transaction_timeout_ms <= call.node.config.transaction_max_timeout_ms:
+            return _refused(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
+        return respond(shard)
 
     def ask(fresh: int | None) -> Response | asyncio.Future[Response]:
         return shard.ask(

@@ -698,4 +698,7 @@ class Partition:
 
     def retain(self, now: int) -> int:
         """Let segments go that retention no longer holds; how many."""
-        return 0 if self.log.cleaning else self.log.retain(now, self.high_watermark)
+        gone = 0 if self.log.cleaning else self.log.retain(now, self.high_watermark)
+        if gone:
+            self._stabilise()  # which may have stood still at a transaction that nobody ends
+        return gone

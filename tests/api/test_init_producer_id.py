@@ -124,6 +124,9 @@ def test_a_transactional_id_is_refused() -> None:
         nowhere = GroupBroker()
         assert await initialise(nowhere, "") == (ErrorCode.INVALID_REQUEST, -1, -1)
         assert await initialise(nowhere) == (ErrorCode.NOT_COORDINATOR, -1, -1)
+        for timeout_ms in (0, 900_001):
+            refused = await initialise(nowhere, timeout_ms=timeout_ms)
+            assert refused == (ErrorCode.INVALID_TRANSACTION_TIMEOUT, -1, -1)
 
     run(main())
 

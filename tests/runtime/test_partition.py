@@ -493,6 +493,22 @@ def test_deleting_records_of_an_open_transaction_moves_the_stable_offset_with_th
     run(main())
 
 
+def test_retention_that_takes_an_open_transaction_moves_the_stable_offset_with_the_start() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", segment_ms="1000", retention_ms="5000")
+        partition = broker.partition("t")
+        broker.write_in_transaction("t", b"a", producer=(1, 0, 0))
+        await asyncio.sleep(4)
+        broker.write("t", b"b")
+        await asyncio.sleep(4)
+        assert marks(partition) == (0, 2)
+        assert partition.retain(broker.clock.now_ms()) == 1
+        assert (partition.log.start_offset, *marks(partition)) == (1, 1, 2)
+
+    run(main())
+
+
 def test_a_full_disk_refuses_a_marker_and_heals() -> None:
     async def main() -> None:
         broker = Broker(t=1)
