@@ -269,9 +269,7 @@ class Trial:
                     return
                 if patience.ended():
                     seen = account(self.broker, (), self.directory)
-                    raise Lost(
-                        f"{topic}-{partition} is stable up to {ends[0]} only, it ends at {ends[1]}, see {seen}"
-                    )
+                    raise Lost(f"{topic}-{partition} is stable up to {ends[0]} only, it ends at {ends[1]}, see {seen}")
                 time.sleep(0.2)
         finally:
             stable.close()
