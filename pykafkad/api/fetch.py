@@ -24,6 +24,7 @@ from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
+from pykafkad.runtime.lineage import parting
 from pykafkad.runtime.waits import Poll
 from pykafkad.runtime.warming import ROUNDS, warm
 from pykafkad.state.fetch_sessions import Key, Resolved, Wanted
@@ -336,11 +337,11 @@ class _Fetch:
             elif replica >= 0:
                 refused = partition.replica_asks(replica, epoch, offset, wanted.replica_log_start, call.now)
             if refused is None and last_epoch >= 0 and last_epoch != partition.log.epochs.latest:
-                parting = partition.diverging(last_epoch, offset)
-                if isinstance(parting, Refused):
-                    refused = parting
+                parted = parting(partition, last_epoch, offset)
+                if isinstance(parted, Refused):
+                    refused = parted
                 else:
-                    diverging = parting
+                    diverging = parted
             records = None
             aborted: list[Any] | None = [] if committed else None
             if refused is None and diverging is None:

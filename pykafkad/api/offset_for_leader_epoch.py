@@ -10,6 +10,7 @@ from kafkawire.errors import ErrorCode
 from pykafkad.api import handles
 from pykafkad.api.call import Call, Operation, ResourceType
 from pykafkad.errors import Refused
+from pykafkad.runtime.lineage import end_of_epoch
 
 _NOT_ALLOWED = Refused(ErrorCode.TOPIC_AUTHORIZATION_FAILED)
 
@@ -30,7 +31,7 @@ def handle(call: Call, request: offset_for_leader_epoch.Request) -> offset_for_l
                 if isinstance(partition, Refused):
                     end = partition
                 else:
-                    end = partition.end_of_epoch(asked.current_leader_epoch, asked.leader_epoch)
+                    end = end_of_epoch(partition, asked.current_leader_epoch, asked.leader_epoch)
             answer = offset_for_leader_epoch.EpochEndOffset(partition=asked.partition)
             if isinstance(end, Refused):
                 answer.error_code = int(end.code)

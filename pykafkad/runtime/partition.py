@@ -658,25 +658,6 @@ class Partition:
         except StorageFailed as failure:
             return Refused(ErrorCode.KAFKA_STORAGE_ERROR, failure.reason)
 
-    def diverging(self, last_fetched_epoch: int, offset: int) -> tuple[int, int] | Refused | None:
-        """(epoch, end offset) where a reader's log and ours part; None if they agree."""
-        log = self.log
-        epoch, end = self._end_of(last_fetched_epoch)
-        if epoch < 0 or end < 0 or offset < log.start_offset:
-            return OUT_OF_RANGE
-        if epoch < last_fetched_epoch or end < offset:
-            return epoch, end
-        return None
-
-    def end_of_epoch(self, current_leader_epoch: int, epoch: int) -> tuple[int, int] | Refused:
-        """(largest epoch up to the asked one, where it ends)."""
-        return self.check_epoch(current_leader_epoch) or self._end_of(epoch)
-
-    def _end_of(self, epoch: int) -> tuple[int, int]:
-        log, role = self.log, self.role
-        ours = (role.epoch, role.epoch_start) if isinstance(role, Leader) else None
-        return log.epochs.end_under(epoch, log.end_offset, ours)
-
     # -- removing ----------------------------------------------------------------------------------------------------
 
     def delete_records(self, offset: int) -> int | Refused:

@@ -11,6 +11,7 @@ from kafkawire.batches import headers
 from kafkawire.errors import ErrorCode
 from kafkawire.records import iterate
 from pykafkad.errors import Refused
+from pykafkad.runtime.lineage import end_of_epoch, parting
 from pykafkad.runtime.partition import TRANSACTIONAL, Appended, Partition
 from pykafkad.storage.disk import FileSlice
 from tests.kit.broker import Broker, batch, records_of
@@ -344,23 +345,23 @@ def test_leader_epochs() -> None:
         broker = Broker()
         broker.add("t", epoch=3)
         partition = broker.partition("t")
-        assert partition.end_of_epoch(-1, 3) == (3, 0), "the epoch has begun though nothing was written"
+        assert end_of_epoch(partition, -1, 3) == (3, 0), "the epoch has begun though nothing was written"
         broker.write("t", b"a", b"b")
         broker.add("t", epoch=5)
-        assert partition.end_of_epoch(5, 3) == (3, 2)
-        assert partition.end_of_epoch(-1, 5) == (5, 2)
+        assert end_of_epoch(partition, 5, 3) == (3, 2)
+        assert end_of_epoch(partition, -1, 5) == (5, 2)
         broker.write("t", b"c")
-        assert partition.end_of_epoch(5, 3) == (3, 2)
-        assert partition.end_of_epoch(5, 4) == (3, 2)
-        assert partition.end_of_epoch(5, 5) == (5, 3)
-        assert partition.end_of_epoch(5, 6) == (-1, -1)
-        assert partition.end_of_epoch(5, 2) == (2, 0)
-        assert code(partition.end_of_epoch(4, 3)) == ErrorCode.FENCED_LEADER_EPOCH
-        assert code(partition.end_of_epoch(6, 3)) == ErrorCode.UNKNOWN_LEADER_EPOCH
-        assert partition.diverging(3, 2) is None
-        assert partition.diverging(3, 3) == (3, 2)
-        assert partition.diverging(4, 2) == (3, 2)
-        assert partition.diverging(5, 3) is None
+        assert end_of_epoch(partition, 5, 3) == (3, 2)
+        assert end_of_epoch(partition, 5, 4) == (3, 2)
+        assert end_of_epoch(partition, 5, 5) == (5, 3)
+        assert end_of_epoch(partition, 5, 6) == (-1, -1)
+        assert end_of_epoch(partition, 5, 2) == (2, 0)
+        assert code(end_of_epoch(partition, 4, 3)) == ErrorCode.FENCED_LEADER_EPOCH
+        assert code(end_of_epoch(partition, 6, 3)) == ErrorCode.UNKNOWN_LEADER_EPOCH
+        assert parting(partition, 3, 2) is None
+        assert parting(partition, 3, 3) == (3, 2)
+        assert parting(partition, 4, 2) == (3, 2)
+        assert parting(partition, 5, 3) is None
 
     run(main())
 
