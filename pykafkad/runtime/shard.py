@@ -353,7 +353,10 @@ class Shard(Generic[M]):
                     for record in records.iterate(batch):
                         if record.offset >= offset and record.key is not None:
                             place = record.key, record.value is None
-                            last.pop(place, None)
+                            before = last.pop(place, None)
+                            if before is not None and before[:2] != (record.value or b"")[:2]:
+                                # Of another version, which may mean nothing here: then the one before still counts.
+                                self._replay_last({place: before})
                             last[place] = record.value
                 offset = header.next_offset
             position = following

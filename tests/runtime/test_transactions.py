@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from kafkawire.errors import ErrorCode
+from kafkawire.records import build
+from kafkawire.stored import txn_log
+from kafkawire.stored.txn_log import TransactionLogKey
 from pykafkad.cluster.image import PartitionImage, TopicImage
 from pykafkad.config import Config
 from pykafkad.errors import Refused
@@ -195,6 +198,19 @@ def test_a_full_disk_delays_the_record_that_all_is_done() -> None:
         broker.disk.failing.clear()
         await asyncio.sleep(1)
         assert await state(broker) == "CompleteCommit" and broker.transactions.unwritten_ends() == 0
+
+    run(main())
+
+
+def test_a_record_of_a_later_broker_takes_nothing_from_the_one_before_it() -> None:
+    async def main() -> None:
+        broker = await with_transaction()
+        key = txn_log.write(TransactionLogKey(transactional_id="x"), None, 0)[0]
+        later = build([(key, b"\0\x07from the future")], timestamp=broker.clock.now_ms())
+        broker.partition(TRANSACTIONS_TOPIC).append_own(later, broker.clock.now_ms())
+        broker = broker.crashed()
+        await asyncio.sleep(1)
+        assert await state(broker) == "Ongoing"
 
     run(main())
 
