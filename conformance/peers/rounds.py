@@ -222,6 +222,7 @@ class Trial:
             if not program.running():
                 assert program.process is not None
                 self.tally.ended[f"exit {program.process.returncode}"] += 1
+                print(f"{program.name} ended by itself, {program.process.returncode}:\n{program.last_words()}", flush=True)
                 program.start()
 
     def _progress(self, reached: Callable[[], bool], what: str) -> None:
