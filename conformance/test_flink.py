@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 
 
+@pytest.mark.parametrize("job", ["flink", "flink-pooling"])
 @pytest.mark.only("java")
 @pytest.mark.timeout(900)
 def test_what_flink_has_checkpointed_is_there_once(
-    client_name: str, live_through: Callable[[str, int], None]
+    client_name: str, job: str, live_through: Callable[[str, int], None]
 ) -> None:
-    live_through("flink", 4)
+    live_through(job, 4)

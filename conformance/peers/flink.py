@@ -13,6 +13,9 @@ PARTITIONS = 3
 
 
 class Flink(Copying):
+    """A transaction has a name of its own, in which Flink counts on: what it left open it finds by trying the next names."""
+
+    naming = "INCREMENTING"
     inputs = {f"{PREFIX}in": PARTITIONS}
     outputs = {f"{PREFIX}out": PARTITIONS}
     at_once = 4
@@ -20,8 +23,13 @@ class Flink(Copying):
 
     def __init__(self, bootstrap: str, directory: Path, chance: random.Random) -> None:
         super().__init__(bootstrap, directory, chance)
-        naming = chance.choice(("INCREMENTING", "POOLING"))
         state = directory / "flink" / "checkpoints"
         self.programs.append(
-            Program("flink", [*java("flink", "Copy"), bootstrap, PREFIX, str(state), naming], directory)
+            Program("flink", [*java("flink", "Copy"), bootstrap, PREFIX, str(state), self.naming], directory)
         )
+
+
+class FlinkPooling(Flink):
+    """Names are used again, and what was left open is found by ListTransactions."""
+
+    naming = "POOLING"

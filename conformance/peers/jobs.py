@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance.peers.connect import Connect
-from conformance.peers.flink import Flink
+from conformance.peers.flink import Flink, FlinkPooling
 from conformance.peers.job import Job
 from conformance.peers.moving import Moving, MovingByAiokafka, MovingByFranzGo
 from conformance.peers.streams import Streams
@@ -11,6 +11,7 @@ from conformance.peers.streams import Streams
 JOBS: dict[str, type[Job]] = {
     "connect": Connect,
     "flink": Flink,
+    "flink-pooling": FlinkPooling,
     "streams": Streams,
     "moving": Moving,
     "moving-aiokafka": MovingByAiokafka,

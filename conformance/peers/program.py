@@ -15,6 +15,7 @@ from conformance.clients import toolchains
 from conformance.killing.load import Lost
 from conformance.patience import Patience
 
+START = "START\n"
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -43,7 +44,7 @@ class Program:
     def start(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
-            log.write(b"START\n")
+            log.write(START.encode())
             log.flush()
             self.process = subprocess.Popen(
                 [*dying_with_parent(), *self.command()],
@@ -83,4 +84,6 @@ class Program:
         shutil.rmtree(self.state, ignore_errors=True)
 
     def last_words(self) -> str:
-        return self.log_file.read_text(errors="replace")[-4000:] if self.log_file.exists() else ""
+        """What it has said since it was started last, or the end of it."""
+        said = self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        return said.rpartition(START)[2][-4000:]

@@ -33,6 +33,7 @@ SETTINGS = {
 }
 COMMITTED = {"isolation.level": "read_committed"}
 PATIENCE = 300.0  # seconds without anything new, after which nothing will come any more
+ENDS = 10  # of programs, by themselves, after each of which nothing new came out
 SESSION_SECONDS = 4.0  # of the programs' members: who is frozen longer has been replaced
 PAUSE = 0.02  # seconds between bursts
 CLIENT_PATIENCE = 120.0
@@ -144,6 +145,7 @@ class Trial:
         self.broker.start()
         self._create()
         self.watcher = Watcher(self.broker.bootstrap, self.job.outputs)
+        self.vain, self.known = 0, 0  # ends of programs since nothing new came out, and how much that was
         self.feeder = Feeder(self.broker.bootstrap, self.job)
 
     def _create(self) -> None:
@@ -222,7 +224,12 @@ class Trial:
             if not program.running():
                 assert program.process is not None
                 self.tally.ended[f"exit {program.process.returncode}"] += 1
-                print(f"{program.name} ended by itself, {program.process.returncode}:\n{program.last_words()}", flush=True)
+                ended = f"{program.name} ended by itself, {program.process.returncode}:\n{program.last_words()}"
+                print(ended, flush=True)
+                self.vain = self.vain + 1 if self.watcher.count == self.known else 1
+                self.known = self.watcher.count
+                if self.vain > ENDS:
+                    raise Lost(f"{self.vain} ends in a row with nothing new between them; {ended}")
                 program.start()
 
     def _progress(self, reached: Callable[[], bool], what: str) -> None:
