@@ -13,7 +13,7 @@ PARTITIONS = 3
 
 
 class Flink(Copying):
-    """A transaction has a name of its own, in which Flink counts on: what it left open it finds by trying the next names."""
+    """Each transaction has a name of its own, counted on; what was left open is found by trying the next."""
 
     naming = "INCREMENTING"
     inputs = {f"{PREFIX}in": PARTITIONS}
