@@ -230,7 +230,7 @@ class Dispatcher:
         was served, because they have to go the ordinary way.
         """
         code, prefix, cut = route.code, mould.prefix, mould.records
-        skip = connection.usual
+        skip, most = connection.usual, connection.server.frame_max
         correlations: list[int] = []
         batches: list[memoryview] = []
         reached = 0
@@ -244,7 +244,7 @@ class Dispatcher:
             size, following, correlation = _next_head(view, stop)
             start = stop + 4
             stop = start + size
-            if following != code or stop > end or bytes(view[start + BODY : start + skip]) != prefix:
+            if following != code or stop > end or size > most or bytes(view[start + BODY : start + skip]) != prefix:
                 break
         if not batches:
             return 0

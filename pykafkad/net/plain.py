@@ -204,13 +204,13 @@ class Connection:
         dispatcher = server.dispatcher
         serve = dispatcher.serve
         now = server.clock.now_ms()
-        left = TURN_REQUESTS
+        left, frame_max = TURN_REQUESTS, server.frame_max
         begun = dispatcher.started = server.stopwatch()
         while end - position >= 4:
             size: int = _size_at(view, position)[0]
             stop = position + 4 + size
-            if stop > end or size < 0:
-                if not 0 <= size <= server.frame_max:
+            if stop > end or not 0 <= size <= frame_max:
+                if not 0 <= size <= frame_max:
                     self.refuse("frame", "closed a connection: size of a request", size=size)
                     return end
                 break

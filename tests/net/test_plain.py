@@ -107,6 +107,16 @@ def test_no_answer_takes_no_bytes(net: Harness) -> None:
     assert received(client) == framed(b"loud")
 
 
+def test_a_request_over_the_limit_is_refused_though_all_of_it_is_there() -> None:
+    net = Harness(socket_request_max_bytes=10)
+    client, connection = net.connect()
+    client.send(framed(b"x" * 10) + framed(b"y" * 11))
+    net.loop.settle()
+    assert received(client) == framed(b"x" * 10)
+    assert ended(client) and connection.closed
+    net.close()
+
+
 @pytest.mark.parametrize("size", [-1, -(2**31), 104857601, 2**31 - 1])
 def test_an_impossible_size_closes_without_an_answer_after_those_that_are_due(net: Harness, size: int) -> None:
     client, connection = net.connect()
