@@ -106,7 +106,7 @@ class Mould:
 
 def mould_of(frame: memoryview, version: int, client_id: str, request: produce.Request) -> Mould | None:
     """The mould of a request that was decoded from ``frame`` (without its size); None if it has another shape."""
-    if version < SINCE or not request.acks or len(request.topic_data) != 1:
+    if version < SINCE or request.acks not in (-1, 1) or len(request.topic_data) != 1:
         return None
     partitions = request.topic_data[0].partition_data
     if len(partitions) != 1 or partitions[0].records is None:

@@ -25,6 +25,7 @@ from pykafkad.api.call import Call, CloseConnection, Operation, ResourceType
 from pykafkad.api.redirects import addresses, leader_of
 from pykafkad.errors import Refused
 from pykafkad.runtime.partition import PLAIN, TRANSACTIONAL
+from pykafkad.runtime.preparing import NO_TRANSACTIONAL_ID
 from pykafkad.runtime.vouching import Producer, Unverified, Vouched, vouch
 from pykafkad.state.acceptance import Unreadable, begins_transactional
 
@@ -118,7 +119,11 @@ class _Again:
         frames: list[bytes | bytearray] = []
         for correlation, result in zip(correlations, results, strict=True):
             if isinstance(result, Refused):
-                answer = _not_appended(call, partition, result)
+                if result is NO_TRANSACTIONAL_ID:  # refused before any partition is looked at, and counted for none
+                    partition.cells.produces.value -= 1
+                    answer = _refusal(call, partition.topic, partition.index, result, -1)
+                else:
+                    answer = _not_appended(call, partition, result)
                 topic = produce.TopicProduceResponse(
                     name=mould.topic, topic_id=mould.topic_id, partition_responses=[answer]
                 )
@@ -297,7 +302,7 @@ def _vouched_at_once(
     if producer_id < 0 or any(not one[5] & TRANSACTIONAL or one[9:11] != (producer_id, epoch) for one in fields):
         return None
     producer = Producer(transactional_id, producer_id, epoch, call.version >= IMPLICIT_ADD)
-    vouched = vouch(call.node, producer, [(partition, sequence)], call.now, Unverified)
+    vouched = vouch(call.node, producer, [(partition, sequence)], call.now, Unverified, at_once=True)
     if isinstance(vouched, asyncio.Future):
         vouched.cancel()
         return None

@@ -30,6 +30,8 @@ def prepare(
 ) -> tuple[bytearray, BatchHeader] | Refused:
     """What is to be stamped and written, or why it isn't. ``kind`` as for ``Partition.append``."""
     limits, cells = partition.limits, partition.cells
+    if kind != TRANSACTIONAL and acceptance.begins_transactional(records):
+        return NO_TRANSACTIONAL_ID  # before anything else that may be wrong
     header = acceptance.entry(records, zstd=zstd)
     if isinstance(header, Refused):
         cells.wrong_magic.value += "magic" in header.detail
@@ -68,8 +70,6 @@ def prepare(
             batch, header = rewritten, header_at(rewritten, 0)
     if header.length > limits.segment_max:
         return acceptance.too_large_for_segment(header, limits)
-    if header.attributes & TRANSACTIONAL and kind != TRANSACTIONAL:
-        return NO_TRANSACTIONAL_ID
     if not isinstance(batch, bytearray):
         batch = bytearray(batch)
     return batch, header

@@ -138,22 +138,24 @@ class Transactions(Coordinators["TransactionMachine"]):
         now: int,
         *,
         add: bool,
+        at_once: bool = False,
     ) -> list[ErrorCode] | asyncio.Future[list[ErrorCode]]:
         """A code for each partition that a producer wants to write to within its transaction.
 
         ``add``: they join the transaction by this (version 2), which waits a moment for the end of the one before;
-        otherwise they must have joined it (version 1), or it is TRANSACTION_ABORTABLE.
+        otherwise they must have joined it (version 1), or it is TRANSACTION_ABORTABLE. ``at_once``: nothing is waited
+        for, and no refusal counted, since whoever asks so will ask again.
         """
 
         def translate(body: Any) -> list[ErrorCode]:
             if isinstance(body, Refused):
-                self.fenced.value += body.code == ErrorCode.PRODUCER_FENCED
-                self._unverified.value += len(partitions)
+                self.fenced.value += not at_once and body.code == ErrorCode.PRODUCER_FENCED
+                self._unverified.value += 0 if at_once else len(partitions)
                 return [body.code] * len(partitions)
             codes = getattr(body, "codes", None)
             if codes is None:
                 return [ErrorCode.NONE] * len(partitions)
-            self._unverified.value += len(codes) - codes.count(ErrorCode.NONE)
+            self._unverified.value += 0 if at_once else len(codes) - codes.count(ErrorCode.NONE)
             return list(codes)
 
         shard = self.shard(transactional_id)
@@ -185,7 +187,7 @@ class Transactions(Coordinators["TransactionMachine"]):
             )
 
         answer = join(now)
-        if isinstance(answer, asyncio.Future) or answer[0] != ErrorCode.CONCURRENT_TRANSACTIONS:
+        if at_once or isinstance(answer, asyncio.Future) or answer[0] != ErrorCode.CONCURRENT_TRANSACTIONS:
             return answer
         return self._tasks.start("join a transaction", self._join_after(join, answer))
 

@@ -44,10 +44,13 @@ def vouch(
     batches: Sequence[tuple[Partition, int]],
     now: int,
     translate: Callable[[ErrorCode], Refused],
+    *,
+    at_once: bool = False,
 ) -> Vouched | asyncio.Future[Vouched]:
     """Ask about what needs it: for each partition, the first sequence of what is to be appended there.
 
-    ``translate`` makes the coordinator's refusal one that this API's clients know.
+    ``translate`` makes the coordinator's refusal one that this API's clients know. ``at_once``: for who can't wait, and
+    has it asked again where the answer isn't yes.
     """
     vouched: Vouched = {}
     asked: list[Where] = []
@@ -70,7 +73,7 @@ def vouch(
                 vouched[where] = translate(code)
         return vouched
 
-    codes = node.transactions.verify(transactional_id, producer_id, epoch, asked, now, add=epoch_bumps)
+    codes = node.transactions.verify(transactional_id, producer_id, epoch, asked, now, add=epoch_bumps, at_once=at_once)
     if not isinstance(codes, asyncio.Future):
         return take(codes)
     answer: asyncio.Future[Vouched] = asyncio.get_running_loop().create_future()

@@ -35,6 +35,7 @@ class Voucher:
         now: int,
         *,
         add: bool,
+        at_once: bool = False,
     ) -> list[ErrorCode] | asyncio.Future[list[ErrorCode]]:
         self.asked.append(Question(transactional_id, producer_id, producer_epoch, list(partitions), add))
         if not self.slow:

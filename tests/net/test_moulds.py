@@ -47,9 +47,9 @@ class Asked(NamedTuple):
             producer_id=producer_id,
             producer_epoch=epoch,
             base_sequence=sequence,
-            transactional=self.transactional,
+            transactional=self.transactional or self.harm.startswith("no id"),
         )
-        if self.harm == "crc":
+        if self.harm in ("crc", "no id, crc"):
             batch = batch[:-1] + bytes([batch[-1] ^ 1])
         elif self.harm == "time":
             batch = wire_records.build([(b"k", b"v")], timestamp=NOW + 10_000_000_000)
@@ -167,12 +167,14 @@ def both(asked: Sequence[Asked], burst: int, **topic: str) -> Side:
 
 producers = st.tuples(st.sampled_from([7, 8]), st.sampled_from([0, 0, 0, 1]), st.integers(0, 6))
 harms = st.sampled_from(
-    [""] * 30 + ["crc", "time", "short", "two", "null", "more", "transactional", "tag", "trailing", "length", "cut"]
+    [""] * 30
+    + ["crc", "time", "short", "two", "null", "more", "transactional", "tag", "trailing", "length", "cut"]
+    + ["no id", "no id, crc"]
 )
 asks = st.builds(
     Asked,
     version=st.sampled_from([9, 9, 9, 3, 5, 8, 12, 13]),
-    acks=st.sampled_from([1, 1, 1, -1, 0]),
+    acks=st.sampled_from([1, 1, 1, -1, 0, 2]),
     topic=st.sampled_from(["t", "t", "t", "settled", "elsewhere", "nobody"]),
     index=st.sampled_from([0, 0, 0, 1, 5]),
     count=st.integers(1, 3),
@@ -334,6 +336,25 @@ def test_sequences_go_on_inside_a_run_and_gaps_are_refused() -> None:
     async def main() -> None:
         side = both([at(0), at(1), at(2), at(2), at(3), at(9), at(4), at(1), at(5)], 9)
         assert side.broker.partition("t").log.end_offset == 6
+
+    run(main())
+
+
+@pytest.mark.parametrize("acks", [2, -2, 100])
+def test_acks_that_do_not_exist_are_refused_each_time(acks: int) -> None:
+    async def main() -> None:
+        side = both([Asked(acks=acks)] * 4, 4)
+        assert side.broker.partition("t").log.end_offset == 0
+
+    run(main())
+
+
+@pytest.mark.parametrize("harm", ["no id", "no id, crc"])
+def test_a_transactional_batch_without_a_transactional_id_is_refused_before_a_partition_is_looked_at(harm: str) -> None:
+    async def main() -> None:
+        side = both([Asked(), Asked(), Asked(producer=(7, 0, 0), harm=harm), Asked()], 4)
+        assert side.broker.partition("t").log.end_offset == 3
+        assert side.counted()["totalproducerequests t"] == 3
 
     run(main())
 

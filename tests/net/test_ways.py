@@ -1,0 +1,212 @@
+"""No way through the broker may be told from another: any story of clients, with the short ways and without them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.kit.asking import (
+    CLOSE,
+    GO_ON,
+    IDEMPOTENT,
+    NONE,
+    ONE,
+    OPEN,
+    PLAIN,
+    SLOW,
+    TRANSACTIONAL,
+    TWO,
+    WRAPPING,
+    Ask,
+    Fetch,
+    Other,
+    Produce,
+)  # fmt: skip
+from tests.kit.ways import CHANGES, CONNECTIONS, KINDS, Do, Read, Step, compare
+
+PLACES = (
+    [("t", 0)] * 10 + [("t", 1)] * 2 + [(name, 0) for name in KINDS] * 2 + [("t", 5), ("elsewhere", 0), ("nobody", 0)]
+)
+places = st.sampled_from(PLACES)
+CLIENTS = st.sampled_from(["tester"] * 6 + ["other", "", None])
+HARMS = [
+    "crc", "short", "two", "magic", "base", "codec", "count", "control", "append time", "time", "no key", "null",
+    "more", "other kind", "other id", "no id", "tag", "trailing", "length", "cut",
+]  # fmt: skip
+TURNS = ["next"] * 12 + ["again"] * 3 + ["gap", "old", "begin", "newer", "older"]
+
+produces = st.builds(
+    lambda place, **how: Produce(topic=place[0], index=place[1], **how),
+    places,
+    who=st.sampled_from([PLAIN, IDEMPOTENT, IDEMPOTENT, WRAPPING, ONE, ONE, TWO, TWO, SLOW]),
+    version=st.sampled_from([9, 9, 9, 12, 12, 3, 5, 7, 8, 10, 11, 13]),
+    acks=st.sampled_from([1] * 5 + [-1] * 5 + [0, 2]),
+    count=st.integers(1, 3),
+    size=st.sampled_from([1, 10, 11, 60, 200]),
+    codec=st.sampled_from([0] * 6 + [1, 2, 3, 4]),
+    age=st.sampled_from([0] * 5 + [1, 4000, 100_000]),
+    client=CLIENTS,
+    turn=st.just("next"),
+    harm=st.just(""),
+)
+
+
+def varied(first: Produce, changes: list[tuple[str, str]]) -> list[Ask]:
+    """A producer that goes on as it began, or nearly so."""
+    begun: list[Ask] = [Other("add", ONE, first.topic, first.index)] if first.who == ONE else []
+    return [*begun, *(first._replace(turn=turn, harm=harm) for turn, harm in changes)]
+
+
+hot_producers = st.builds(
+    varied,
+    produces,
+    st.lists(st.tuples(st.sampled_from(TURNS), st.sampled_from([""] * 60 + HARMS)), min_size=1, max_size=8),
+)
+large = st.builds(lambda one: [one._replace(size=30_000, topic="t")] * 2, produces)
+too_large = st.builds(lambda one: [one, one._replace(size=60_000)], produces)
+
+fetches = st.builds(
+    Fetch,
+    where=st.sampled_from(
+        ["end"] * 5 + ["stable", "start", "start", "middle", "behind", "far behind", "beyond", "below"]
+    ),
+    version=st.sampled_from([12] * 6 + [4, 7, 11, 13, 13, 15, 16, 17]),
+    topics=st.one_of(
+        st.tuples(places),
+        st.tuples(places),
+        st.just((("t", 0),)),
+        st.just((("t", 0), ("t", 1), ("small", 0))),
+    ),
+    session=st.sampled_from([NONE] * 3 + [GO_ON] * 6 + [OPEN, CLOSE]),
+    committed=st.booleans(),
+    min_bytes=st.sampled_from([0, 1, 1, 1, 300, 10_000]),
+    wait_ms=st.sampled_from([0, 100, 500, 500]),
+    max_bytes=st.sampled_from([400, 400, 1, 0, 100_000]),
+    leader_epoch=st.sampled_from([-1, -1, -1, 0, 3]),
+    client=CLIENTS,
+    harm=st.sampled_from([""] * 20 + ["diverging", "epoch", "nothing", "rack", "tag", "trailing", "cut"]),
+)
+
+
+wheres = st.lists(
+    st.sampled_from(["end"] * 3 + ["start", "behind", "far behind", "stable", "middle"]), min_size=1, max_size=4
+)
+hot_readers = st.builds(lambda first, wheres: [first._replace(where=where) for where in wheres], fetches, wheres)
+others = st.lists(
+    st.builds(
+        lambda what, place, **how: Other(what, topic=place[0], index=place[1], **how),
+        st.sampled_from(
+            ["end"] * 4
+            + ["abort"] * 4
+            + ["add"] * 5
+            + ["init", "marker", "abort marker", "delete", "offsets", "versions"]
+        ),
+        places,
+        who=st.sampled_from(TRANSACTIONAL),
+        number=st.integers(0, 5),
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+def transaction(one: Produce, who: str, runs: list[int], commit: bool) -> list[Ask]:
+    """As a client's library has it, from the first batch to the end."""
+    one = one._replace(who=who, turn="next", harm="", acks=-1)
+    begun: list[Ask] = [Other("add", who, one.topic, one.index)] if who == ONE else []
+    ended = Other("end" if commit else "abort", who)
+    return [*begun, *[one] * sum(runs), ended]
+
+
+transactions = st.builds(
+    transaction, produces, st.sampled_from([ONE, TWO]), st.lists(st.integers(1, 4), max_size=2), st.booleans()
+)
+asks = st.one_of(*[hot_producers] * 3, *[hot_readers] * 3, others, transactions, large, too_large)
+connections = st.integers(0, CONNECTIONS - 1)
+reads = st.builds(
+    lambda number, lists, held: Read(number, tuple(ask for some in lists for ask in some), held),
+    connections,
+    st.lists(asks, min_size=1, max_size=2),
+    st.sampled_from([0] * 5 + [1, 3, 30, 90, 400, 1000]),
+)
+deeds = st.builds(
+    Do,
+    st.sampled_from(
+        ["pass"] * 6
+        + ["overdue", "drop", "again", "again", "settings", "settings", "roll", "leave", "return", "return"]
+        + ["shrink", "grow", "hang up"]
+    ),
+    st.sampled_from(["t"] * 6 + [*KINDS]),
+    st.integers(0, len(CHANGES) * CONNECTIONS - 1),
+)
+
+
+def opened(connection: int, first: Fetch) -> list[Step]:
+    """Before it is gone on with, a session is opened, and that is answered."""
+    first = first._replace(session=OPEN, wait_ms=0, harm="")
+    return [Read(connection, (first,))]
+
+
+def tail(reader: Fetch, writer: list[Ask], number: int, times: int) -> list[Step]:
+    """One reads what another writes, as it comes."""
+    steps = opened(number, reader) if reader.session == GO_ON else []
+    for _ in range(times):
+        steps += [Read(number, (reader._replace(where="end"),)), Read((number + 1) % CONNECTIONS, tuple(writer))]
+    return steps
+
+
+def scan(number: int, reader: Fetch, asks: list[Ask]) -> list[Step]:
+    """One reads here and there, each time with the answer of the time before."""
+    steps = opened(number, reader) if reader.session == GO_ON else []
+    return steps + [Read(number, (one,)) for one in asks]
+
+
+def no_room(step: Read, chance: int) -> list[Step]:
+    return [step] if chance else [Do("full"), step, Do("room")]
+
+
+scenes = st.one_of(
+    reads.map(lambda one: [one]),
+    st.builds(lambda step, times: [step] * times, reads, st.integers(2, 3)),
+    st.builds(no_room, reads, st.integers(0, 15)),
+    st.builds(tail, fetches, st.one_of(hot_producers, transactions), connections, st.integers(2, 4)),
+    fetches.flatmap(
+        lambda first: st.builds(
+            scan, connections, st.just(first), wheres.map(lambda those: [first._replace(where=one) for one in those])
+        )
+    ),
+    deeds.map(lambda one: [one]),
+    deeds.map(lambda one: [one]),
+)
+stories = st.lists(scenes, min_size=1, max_size=10).map(lambda lists: [step for some in lists for step in some])
+
+
+@pytest.fixture(scope="module")
+def taken() -> Iterator[Counter[str]]:
+    counted: Counter[str] = Counter()
+    yield counted
+    print(dict(counted))
+    if counted["stories"] >= 100:
+        for way in ("produce of several", "produce in transactions", "fetch", "fetch in a session", "fetch that waits"):
+            assert counted[way] >= counted["stories"] / 20, (way, counted)
+
+
+@settings(max_examples=200)
+@given(steps=stories)
+def test_no_way_can_be_told_from_another(taken: Counter[str], steps: list[Step]) -> None:
+    taken["stories"] += 1
+    compare(steps, taken)
+
+
+def told(*steps: Step) -> None:
+    compare(steps, Counter())
+
+
+@pytest.mark.parametrize("who", [ONE, TWO])
+def test_what_a_coordinator_refuses_is_counted_once(who: str) -> None:
+    asked = Produce(who, turn="newer", version=11, acks=-1)
+    told(Read(0, (asked,) * 3), Read(0, (asked,) * 2))
