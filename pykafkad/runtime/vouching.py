@@ -55,6 +55,8 @@ def vouch(
     vouched: Vouched = {}
     asked: list[Where] = []
     transactional_id, producer_id, epoch, epoch_bumps = producer
+    if not (node.partitions.config.transaction_partition_verification_enable or epoch_bumps):
+        return vouched
     for partition, sequence in batches:
         guard = partition.vouch(producer_id, epoch, sequence, now, epoch_bumps=epoch_bumps)
         if isinstance(guard, Refused):
@@ -63,8 +65,6 @@ def vouch(
             vouched[partition.topic, partition.index] = guard
             asked.append((partition.topic, partition.index))
     if not asked:
-        return vouched
-    if not (node.partitions.config.transaction_partition_verification_enable or epoch_bumps):
         return vouched
 
     def take(codes: Sequence[ErrorCode]) -> Vouched:

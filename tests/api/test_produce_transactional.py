@@ -143,6 +143,18 @@ def test_verification_can_be_switched_off_for_old_clients_only() -> None:
     run(main())
 
 
+def test_without_verification_a_batch_that_was_refused_holds_nobody_back() -> None:
+    async def main() -> None:
+        broker = Broker(config=Config.load({"transaction.partition.verification.enable": "false"}), t=1)
+        broker.node.transactions = Voucher()
+        assert await sent(broker, ("t", 0, made())) == [(0, 0)]
+        broker.end("t", 7, 0, commit=True)
+        assert await sent(broker, ("t", 0, made())) == [(0, 0)], "an answer had got lost"
+        assert await sent(broker, ("t", 0, made(1))) == [(0, 2)]
+
+    run(main())
+
+
 def test_a_plain_batch_in_a_request_with_a_transactional_id_is_plain() -> None:
     async def main() -> None:
         broker, voucher = vouched()
