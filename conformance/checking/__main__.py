@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="instead of minutes")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of everything but the timing")
     parser.add_argument("--broker", choices=("pykafkad", "apache"), default="pykafkad")
+    parser.add_argument("--faults", choices=FAULTS, action="append", help="of these kinds only; all if none is named")
     parser.add_argument("--plant", choices=PLANTS, action="append", default=[], help="a bug to be found")
     parser.add_argument("--plants", action="store_true", help="one after the other; fails if one isn't found")
     parser.add_argument("--judge", type=pathlib.Path, metavar="history.jsonl", help="judge what an earlier run left")
@@ -39,7 +40,8 @@ def main() -> int:
         return bool(anomalies)
     if asked.plants:
         return all_plants(asked.seed)
-    ran = trial(asked.broker, asked.plant, asked.seed, limit(asked.minutes, asked.rounds))
+    more = limit(asked.minutes, asked.rounds)
+    ran = trial(asked.broker, asked.plant, asked.seed, more, asked.faults or tuple(FAULTS))
     if ran.found is None:
         shutil.rmtree(ran.directory)
         return 0

@@ -97,9 +97,9 @@ class Aiokafka:
 
 
 class Reader:
-    """Of committed records, where it was told to read. ``group``: whose offsets it can ask for."""
+    """Of committed records, from where it is told."""
 
-    def __init__(self, bootstrap: str, group: str | None = None) -> None:
+    def __init__(self, bootstrap: str) -> None:
         async def start() -> Any:
             from aiokafka import AIOKafkaConsumer
             from aiokafka.errors import KafkaConnectionError
@@ -107,8 +107,6 @@ class Reader:
             while True:
                 consumer = AIOKafkaConsumer(
                     bootstrap_servers=bootstrap,
-                    group_id=group,
-                    enable_auto_commit=False,
                     auto_offset_reset="earliest",
                     isolation_level="read_committed",
                     fetch_max_wait_ms=50,
@@ -138,12 +136,6 @@ class Reader:
         return [
             Read((one.topic, one.partition), one.offset, one.value.decode()) for ones in found.values() for one in ones
         ]
-
-    def committed(self, key: Key) -> int:
-        """The group's offset, 0 if it has none. TimeoutError or KafkaError: nobody says."""
-        from aiokafka import TopicPartition
-
-        return run(self._inner.committed(TopicPartition(*key)), 5) or 0
 
     def close(self) -> None:
         run(self._inner.stop(), PATIENCE_S)

@@ -1,5 +1,6 @@
-"""A producer of transaction version 2 (KIP-890), as the Java client is: it announces no partitions, and every end gives
-it another epoch. None of the clients for Python speaks it, so this one asks in messages of its own, one at a time.
+"""A producer of transaction version 2 (KIP-890), as the Java client is: it announces no partitions, every end gives it
+another epoch, and it sends some batches ahead of the answers. None of the clients for Python speaks that version, so
+this one asks in messages of its own.
 
 Whatever isn't answered is asked again as it was. The broker has to tell a repetition from something new: a batch by its
 sequence, an EndTxn by the epoch that it carries.
@@ -7,18 +8,27 @@ sequence, an EndTxn by the epoch that it carries.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from conformance.checking.history import Key
 from conformance.checking.producers import PATIENCE_S, TIMEOUT_MS, Aborting, Gone, Heard
 from kafkawire import records
 from kafkawire.api import end_txn, init_producer_id, produce, txn_offset_commit
+from kafkawire.codec import decode
 from kafkawire.errors import ErrorCode
-from pykafkad.cli.client import Connection
-from pykafkad.cli.failures import CommandFailed
+from kafkawire.headers import read_response_header, request_frame
+from kafkawire.keys import response_class
 
+INIT_VERSION = 5
+PRODUCE_VERSION = 12
+OFFSETS_VERSION = 5
+END_VERSION = 5
+AHEAD = 5  # as many as the Java client's
+ANSWER_S = 5
 PAUSE_S = 0.03
 REBALANCED = {
     ErrorCode.FENCED_INSTANCE_ID,
@@ -38,44 +48,92 @@ AGAIN = {
 }
 
 
+class _Line:
+    """One connection. Answers come in the order of their requests."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._socket = socket.create_connection(address, ANSWER_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._stream = self._socket.makefile("rb")
+
+    def ask(self, request: Any, version: int) -> None:
+        frame: list[Any] = [*request_frame(request.__wire__.key, version, 0, "checking", request)]
+        self._socket.sendall(b"".join(frame))
+
+    def answer(self, request: Any, version: int) -> Any:
+        key = request.__wire__.key
+        frame = self._read(int.from_bytes(self._read(4), "big"))
+        return decode(response_class(key), version, frame, read_response_header(key, version, frame)[1])
+
+    def _read(self, size: int) -> bytes:
+        read = self._stream.read(size)
+        if len(read) < size:
+            raise ConnectionResetError
+        return read
+
+    def close(self) -> None:
+        self._stream.close()
+        self._socket.close()
+
+
+class _Batch(NamedTuple):
+    value: str
+    request: Any
+
+
 class Bumping:
     def __init__(self, bootstrap: str, transactional_id: str, heard: Heard) -> None:
         host, _, port = bootstrap.rpartition(":")
         self._address = host, int(port)
         self._transactional_id = transactional_id
         self._heard = heard
-        self._connection: Connection | None = None
+        self._line: _Line | None = None
         self._producer_id, self._epoch = -1, -1
         self._sequences: dict[Key, int] = {}
+        self._unanswered: list[_Batch] = []
+        self._ahead = 0
+        """How many of them this connection was asked for."""
+
+    # ── a question at a time ──
 
     def _ask(self, request: Any, version: int, code_of: Any) -> Any:
         until = time.monotonic() + PATIENCE_S
         code = ErrorCode.NETWORK_EXCEPTION
         while time.monotonic() < until:
             try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = Connection(*self._address, timeout=5)
-                answer = self._connection.call(request, at_least=version, at_most=version, timeout=5)
-            except CommandFailed:  # no broker, or it didn't answer
-                time.sleep(PAUSE_S)
+                line = self._connected()
+                line.ask(request, version)
+                answer = line.answer(request, version)
+            except OSError:  # no broker, or it didn't answer
+                self._hang_up()
                 continue
             code = ErrorCode(code_of(answer))
             if code is ErrorCode.NONE:
                 return answer
-            if code is ErrorCode.TRANSACTION_ABORTABLE or code in REBALANCED:
-                raise Aborting(code.name)
-            if code not in AGAIN:
-                raise Gone(code.name, code.name)
+            _check(code)
             time.sleep(PAUSE_S)
         raise Gone(code.name)
 
+    def _connected(self) -> _Line:
+        if self._line is None:
+            self._line = _Line(self._address)
+        return self._line
+
+    def _hang_up(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line, self._ahead = None, 0
+        time.sleep(PAUSE_S)
+
     def init(self) -> None:
         request = init_producer_id.Request(transactional_id=self._transactional_id, transaction_timeout_ms=TIMEOUT_MS)
-        self._become(self._ask(request, 5, lambda answer: answer.error_code))
+        self._become(self._ask(request, INIT_VERSION, lambda answer: answer.error_code))
 
     def _become(self, answer: Any) -> None:
         self._producer_id, self._epoch = answer.producer_id, answer.producer_epoch
         self._sequences.clear()
+
+    # ── batches, some of them ahead ──
 
     def begin(self) -> None:
         """Nobody needs to know."""
@@ -97,12 +155,58 @@ class Bumping:
             timeout_ms=5_000,
             topic_data=[produce.TopicProduceData(name=key[0], partition_data=[partition])],
         )
-        answer = self._ask(request, 12, lambda answer: answer.responses[0].partition_responses[0].error_code)
         self._sequences[key] = sequence + 1
-        self._heard(value, answer.responses[0].partition_responses[0].base_offset)
+        self._unanswered.append(_Batch(value, request))
+        with contextlib.suppress(OSError):
+            self._send_ahead()
+        while len(self._unanswered) >= AHEAD:
+            self._settle()
 
     def flush(self) -> None:
-        """Every send was answered."""
+        while self._unanswered:
+            self._settle()
+
+    def _send_ahead(self) -> None:
+        line = self._connected()
+        for batch in self._unanswered[self._ahead :]:
+            line.ask(batch.request, PRODUCE_VERSION)
+            self._ahead += 1
+
+    def _settle(self) -> None:
+        """Hear about the oldest. If it has to be sent again, so have all behind it."""
+        until = time.monotonic() + PATIENCE_S
+        code = ErrorCode.NETWORK_EXCEPTION
+        value, request = self._unanswered[0]
+        while time.monotonic() < until:
+            try:
+                self._send_ahead()
+                answer = self._connected().answer(request, PRODUCE_VERSION)
+            except OSError:
+                self._hang_up()
+                continue
+            told = answer.responses[0].partition_responses[0]
+            code = ErrorCode(told.error_code)
+            if code is ErrorCode.NONE:
+                del self._unanswered[0]
+                self._ahead -= 1
+                self._heard(value, told.base_offset)
+                return
+            _check(code)
+            self._take_back()
+        raise Gone(code.name)
+
+    def _take_back(self) -> None:
+        """What was sent behind the oldest may have been refused for its sake. If it wasn't, it will be recognised."""
+        try:
+            for batch in self._unanswered[1 : self._ahead]:
+                self._connected().answer(batch.request, PRODUCE_VERSION)
+        except OSError:
+            self._hang_up()
+        else:
+            self._ahead = 0
+            time.sleep(PAUSE_S)
+
+    # ── the end ──
 
     def offsets(self, offsets: dict[Key, int], member: Any) -> None:
         group_id, generation, member_id, instance = _member(member)
@@ -123,12 +227,22 @@ class Bumping:
                 for topic, partitions in topics.items()
             ],
         )
-        self._ask(request, 5, _first_refusal)
+        self.flush()
+        self._ask(request, OFFSETS_VERSION, _first_refusal)
 
     def commit(self) -> None:
+        self.flush()
         self._end(True)
 
     def abort(self) -> None:
+        """Not before every batch is answered, as the Java client: until one of them is, the transaction before may not
+        be over, and this one not have begun.
+        """
+        with contextlib.suppress(Aborting):
+            self.flush()
+        if self._unanswered:
+            self._unanswered.clear()
+            self._hang_up()
         self._end(False)
 
     def _end(self, commit: bool) -> None:
@@ -138,11 +252,19 @@ class Bumping:
             producer_epoch=self._epoch,
             committed=commit,
         )
-        self._become(self._ask(request, 5, lambda answer: answer.error_code))
+        self._become(self._ask(request, END_VERSION, lambda answer: answer.error_code))
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        if self._line is not None:
+            self._line.close()
+
+
+def _check(code: ErrorCode) -> None:
+    """That asking again may help."""
+    if code is ErrorCode.TRANSACTION_ABORTABLE or code in REBALANCED:
+        raise Aborting(code.name)
+    if code not in AGAIN:
+        raise Gone(code.name, code.name)
 
 
 def _first_refusal(answer: Any) -> int:

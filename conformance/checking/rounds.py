@@ -42,6 +42,8 @@ SETTINGS = {
     "auto.create.topics.enable": "false",
 }
 OURS = {"broker.session.timeout.ms": "60000"}  # a broker that got no time to run would have no leaders to name
+# A killed broker may come back when its session is over, which after nine seconds would be most of a run.
+APACHES = {"broker.session.timeout.ms": "3000", "broker.heartbeat.interval.ms": "500"}
 CREW = [
     ("writer", "writer-0", "confluent"),
     ("writer", "writer-1", "kafka-python"),
@@ -179,7 +181,7 @@ class Trial:
         self.broker: Broker = (
             Planted(directory / "broker", overrides | OURS, plants)
             if kind == "pykafkad"
-            else Apache(directory / "broker", overrides)
+            else Apache(directory / "broker", overrides | APACHES)
         )
         self.proxy.target = self.broker.port
         self.broker.patience = max(120.0, self.broker.patience)  # on a busy machine

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from conformance.checking.asynchronous import Reader
 from conformance.checking.history import Read
 from conformance.checking.process import GROUP, LANE, LANE_GROUP, MOVED, Setting
+from conformance.checking.readers import committed, make_consumer
 
 
 class Source(Protocol):
@@ -95,9 +97,9 @@ class Lane:
     """
 
     def __init__(self, setting: Setting) -> None:
-        from conformance.checking.asynchronous import Reader
-
-        self._reader = Reader(setting.bootstrap, LANE_GROUP)
+        self._reader = Reader(setting.bootstrap)
+        # aiokafka 0.14 takes a coordinator that is still loading for a group without offsets.
+        self._group = make_consumer(setting.bootstrap, committed=True, group=LANE_GROUP)
 
     def take(self, most: int) -> list[Read]:
         return self._reader.poll(most)
@@ -106,13 +108,13 @@ class Lane:
         return LANE_GROUP
 
     def rewind(self) -> bool:
-        from aiokafka.errors import KafkaError
-
-        try:
-            self._reader.assign({(LANE, 0): self._reader.committed((LANE, 0))})
-        except (KafkaError, TimeoutError):
+        lane = LANE, 0
+        offsets = committed(self._group, [lane])
+        if offsets is None:
             return False
+        self._reader.assign({lane: offsets.get(lane, 0)})
         return True
 
     def close(self) -> None:
         self._reader.close()
+        self._group.close()
