@@ -29,6 +29,8 @@ CACHE = pathlib.Path(os.environ.get("APACHE_KAFKA_CACHE", pathlib.Path.home() / 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESOLVE_SECONDS = 600
 MISSING = "APACHE_KAFKA_MISSING"  # an environment variable: somebody has found out already, and why
+MARKERS = "kafka.coordinator.transaction.TransactionMarkerChannelManager"
+"""The one class of Apache Kafka that says more than warnings: when it leaves out a transaction's markers, and why."""
 API_VERSIONS = bytes.fromhex("0000000a00120000000000010000")
 
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -190,7 +192,11 @@ class Apache(Broker):
 
     def java(self, main: str, *args: str, heap: str = "") -> list[str]:
         flags = [f"-Xms{heap}", f"-Xmx{heap}", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"] if heap else ["-Xmx256M"]
-        logging = ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
+        logging = [
+            f"-Dorg.slf4j.simpleLogger.log.{MARKERS}=info",
+            "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+            "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        ]
         return ["java", *flags, *logging, "-cp", f"{apache_jars()}/*", main, *args]
 
     def settings(self) -> dict[str, str]:

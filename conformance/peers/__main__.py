@@ -21,11 +21,15 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--minutes", type=float, default=math.inf, help="begin no round later than that")
     parser.add_argument("--seed", type=int, default=int(time.time()), help="of everything but the timing")
+    parser.add_argument("--spare", default="", help="what isn't done, with commas: broker,all leaves the broker alone")
     asked = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix=f"peers-{asked.job}-"))
     tally = Tally()
     began = time.monotonic()
-    otherwise = run(asked.broker, JOBS[asked.job], directory, asked.rounds, asked.seed, tally, asked.minutes * 60)
+    spared = asked.spare.split(",")
+    otherwise = run(
+        asked.broker, JOBS[asked.job], directory, asked.rounds, asked.seed, tally, asked.minutes * 60, spared
+    )
     print(f"{asked.job} on {asked.broker}: {tally}, {time.monotonic() - began:.0f} s, seed {asked.seed}")
     if otherwise is None:
         shutil.rmtree(directory)

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -137,7 +137,16 @@ class Feeder:
 class Trial:
     """One broker, one job, some rounds."""
 
-    def __init__(self, kind: str, job: type[Job], directory: pathlib.Path, chance: random.Random, tally: Tally) -> None:
+    def __init__(
+        self,
+        kind: str,
+        job: type[Job],
+        directory: pathlib.Path,
+        chance: random.Random,
+        tally: Tally,
+        spared: Collection[str] = (),
+    ) -> None:
+        self.actions = [action for action in job.actions if action not in spared]
         self.chance, self.tally, self.directory = chance, tally, directory
         self.broker: Broker = KINDS[kind](directory / "broker", SETTINGS)
         self.broker.patience = max(self.broker.patience, 120)
@@ -171,7 +180,7 @@ class Trial:
         self._compare()
 
     def _round(self) -> None:
-        action = self.chance.choice(self.job.actions)
+        action = self.chance.choice(self.actions)
         if self.chance.random() < 0.8:  # else it is struck while it starts
             begin = self.watcher.count
             self._progress(lambda: self.watcher.count > begin, "nothing new came out")
@@ -302,9 +311,13 @@ def run(
     seed: int,
     tally: Tally,
     seconds: float = math.inf,
+    spared: Collection[str] = (),
 ) -> str | None:
-    """So many rounds, or as many as begin in so many seconds; what was otherwise than it should be, or None."""
-    trial = Trial(kind, job, directory, random.Random(seed), tally)
+    """So many rounds, or as many as begin in so many seconds; what was otherwise than it should be, or None.
+
+    ``spared`` names what isn't done to anybody.
+    """
+    trial = Trial(kind, job, directory, random.Random(seed), tally, spared)
     try:
         trial.run(rounds, seconds)
     except Lost as loss:
