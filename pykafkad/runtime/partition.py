@@ -294,15 +294,17 @@ class Partition:
         """
         results: list[Appended | Refused] = []
         log, epoch = self.log, self.leader_epoch
-        base, room = log.end_offset, log.room
+        base, room, newest = log.end_offset, log.room, 0
         batches: list[memoryview] = []
         headers: list[BatchHeader] = []
         for records in run:
             size = len(records)
             fields = self._usual(records, size, acks, now, zstd, kind)
-            if fields is not None and size <= room:
+            if fields is not None and size <= room and (not headers or fields[8] <= newest):
                 header: BatchHeader = _new(BatchHeader, (0, base, size, epoch, *fields[3:]))
                 if header[10] < 0 or self._follows_on(headers, header, guard):
+                    if not headers:
+                        newest = log.lasts(fields[8])
                     stamp(records, 0, base, epoch)
                     batches.append(records)
                     headers.append(header)

@@ -495,6 +495,11 @@ class Segment:
     def _read_largest(self) -> None:
         self.learn_largest(self.times.last())
 
+    def lasts(self, timestamp: int, roll_ms: int) -> int:
+        """The newest timestamp that may be written behind one of ``timestamp`` before time has a segment rolled."""
+        first = self.earliest_timestamp() if self.size else -1
+        return roll_ms + (first if first >= 0 and timestamp - first <= roll_ms else timestamp)
+
     def earliest_timestamp(self) -> int:
         """The first batch's greatest timestamp, from which rolling by time counts; -1 for an empty segment."""
         if self.first_timestamp == UNREAD:

@@ -162,6 +162,8 @@ class Script:
             return batch.first_sequence, batch.offset_delta + 1
         if ask.turn == "gap":
             return (due + 3) % SEQUENCES, ask.count
+        if ask.turn == "same":
+            return (due - ask.count) % SEQUENCES, ask.count
         if ask.turn == "old":
             return (due - 7) % SEQUENCES, ask.count
         if ask.turn == "begin":

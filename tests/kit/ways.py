@@ -40,7 +40,7 @@ REQUEST_MAX = 50_000
 CONNECTIONS = 3
 KINDS: dict[str, dict[str, Any]] = {
     "t": {"count": 2},
-    "small": {"segment_bytes": "900"},
+    "small": {"internal_segment_bytes": "900"},
     "stamped": {"message_timestamp_type": "LogAppendTime"},
     "packed": {"compression_type": "gzip"},
     "compact": {"cleanup_policy": "compact"},
@@ -56,7 +56,7 @@ CHANGES = [
     {"flush_ms": "500"},
     {"min_insync_replicas": "2"},
     {"compression_type": "lz4"},
-    {"segment_bytes": "700"},
+    {"internal_segment_bytes": "700"},
     {"segment_ms": "1000"},
 ]
 """What a topic's settings may become; it is one of them at a time."""

@@ -359,11 +359,13 @@ def test_a_transactional_batch_without_a_transactional_id_is_refused_before_a_pa
     run(main())
 
 
-@pytest.mark.parametrize("kind", [{"segment_bytes": "1100"}, {"message_timestamp_type": "LogAppendTime"}])
+@pytest.mark.parametrize("kind", [{"internal_segment_bytes": "1100"}, {"message_timestamp_type": "LogAppendTime"}])
 def test_topics_with_their_own_ways(kind: dict[str, str]) -> None:
     async def main() -> None:
         side = both([Asked(topic="settled", size=300)] * 12, 12, **kind)
-        assert side.broker.partition("settled").log.end_offset == 12
+        log = side.broker.partition("settled").log
+        assert log.end_offset == 12
+        assert (len(log.segments) > 1) == ("internal_segment_bytes" in kind)
 
     run(main())
 

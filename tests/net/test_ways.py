@@ -29,7 +29,10 @@ from tests.kit.asking import (
 from tests.kit.ways import CHANGES, CONNECTIONS, KINDS, Do, Read, Step, compare
 
 PLACES = (
-    [("t", 0)] * 10 + [("t", 1)] * 2 + [(name, 0) for name in KINDS] * 2 + [("t", 5), ("elsewhere", 0), ("nobody", 0)]
+    [("t", 0)] * 10
+    + [("t", 1), ("small", 0)] * 2
+    + [(name, 0) for name in KINDS] * 2
+    + [("t", 5), ("elsewhere", 0), ("nobody", 0)]
 )
 places = st.sampled_from(PLACES)
 CLIENTS = st.sampled_from(["tester"] * 6 + ["other", "", None])
@@ -37,7 +40,7 @@ HARMS = [
     "crc", "short", "two", "magic", "base", "codec", "count", "control", "append time", "time", "no key", "null",
     "more", "other kind", "other id", "no id", "tag", "trailing", "length", "cut",
 ]  # fmt: skip
-TURNS = ["next"] * 12 + ["again"] * 3 + ["gap", "old", "begin", "newer", "older"]
+TURNS = ["next"] * 12 + ["again", "again", "same", "same", "gap", "old", "begin", "newer", "older"]
 
 produces = st.builds(
     lambda place, **how: Produce(topic=place[0], index=place[1], **how),
@@ -48,23 +51,28 @@ produces = st.builds(
     count=st.integers(1, 3),
     size=st.sampled_from([1, 10, 11, 60, 200]),
     codec=st.sampled_from([0] * 6 + [1, 2, 3, 4]),
-    age=st.sampled_from([0] * 5 + [1, 4000, 100_000]),
     client=CLIENTS,
     turn=st.just("next"),
     harm=st.just(""),
 )
 
 
-def varied(first: Produce, changes: list[tuple[str, str]]) -> list[Ask]:
+def varied(first: Produce, changes: list[tuple[str, str, int]]) -> list[Ask]:
     """A producer that goes on as it began, or nearly so."""
     begun: list[Ask] = [Other("add", ONE, first.topic, first.index)] if first.who == ONE else []
-    return [*begun, *(first._replace(turn=turn, harm=harm) for turn, harm in changes)]
+    return [*begun, *(first._replace(turn=turn, harm=harm, age=age) for turn, harm, age in changes)]
 
 
 hot_producers = st.builds(
     varied,
     produces,
-    st.lists(st.tuples(st.sampled_from(TURNS), st.sampled_from([""] * 60 + HARMS)), min_size=1, max_size=8),
+    st.lists(
+        st.tuples(
+            st.sampled_from(TURNS), st.sampled_from([""] * 60 + HARMS), st.sampled_from([0] * 8 + [1, 4_000, 100_000])
+        ),
+        min_size=1,
+        max_size=8,
+    ),
 )
 large = st.builds(lambda one: [one._replace(size=30_000, topic="t")] * 2, produces)
 too_large = st.builds(lambda one: [one, one._replace(size=60_000)], produces)
@@ -202,11 +210,59 @@ def test_no_way_can_be_told_from_another(taken: Counter[str], steps: list[Step])
     compare(steps, taken)
 
 
-def told(*steps: Step) -> None:
-    compare(steps, Counter())
+_ONCE = Produce(IDEMPOTENT)
+_FIRST = Read(0, (_ONCE, _ONCE))
+_IN_TRANSACTION = Produce(TWO, version=12, acks=-1)
+_COMMITTED = Fetch("start", committed=True, max_bytes=100_000)
+
+STORIES: dict[str, list[Step]] = {
+    "a sequence comes twice in a run": [_FIRST, Read(0, (_ONCE, _ONCE, _ONCE._replace(turn="same"), _ONCE))],
+    "an old batch comes again in a run": [_FIRST, Read(0, (_ONCE, _ONCE._replace(turn="again"), _ONCE))],
+    "a batch in a run is damaged": [_FIRST, Read(0, (_ONCE, _ONCE._replace(harm="crc"), _ONCE))],
+    "a batch in a run is too large": [
+        Read(0, (Produce(topic="narrow"),) * 2),
+        Read(0, (Produce(topic="narrow"), Produce(topic="narrow", size=200), Produce(topic="narrow"))),
+    ],
+    "a run needs several segments": [Read(0, (Produce(topic="small", size=100),) * number) for number in (2, 9, 20)],
+    "a run of old and new records": [
+        Read(0, tuple(Produce(topic="narrow", age=age) for age in (90_000, 80_000, 80_000, 20_000, 1_000, 0)))
+    ]
+    * 2,
+    "somebody waits for a run": [
+        _FIRST, Read(1, (Fetch(),) * 2), Read(1, (Fetch("end", wait_ms=500, min_bytes=200),) * 2),
+        Read(0, (_ONCE,)), Read(0, (_ONCE, _ONCE, _ONCE)),
+    ],
+    "answers wait for one that waits": [
+        Read(0, (Produce(), Produce())),
+        Read(0, (Produce(topic="copied", acks=-1), Produce(), Produce(), Fetch("start"))),
+    ],
+    "a partition's first transaction begins in a run": [
+        Read(1, (_IN_TRANSACTION._replace(turn="newer"), *(_IN_TRANSACTION,) * 3)), Read(0, (_COMMITTED,) * 2),
+        Read(1, (Other("abort", TWO),)), Read(0, (_COMMITTED,) * 2),
+    ],
+    "transactions follow each other": [
+        step
+        for ended in ("end", "abort", "end")
+        for step in (
+            Read(1, (_IN_TRANSACTION,) * 4), Read(0, (_COMMITTED,) * 3),
+            Read(1, (Other(ended, TWO),)), Read(0, (_COMMITTED,)),
+        )
+    ],
+    "a producer whose coordinator says no": [
+        Read(0, (Produce(who, turn=turn, version=11, acks=-1),) * number)
+        for who in (ONE, TWO) for turn in ("next", "newer") for number in (3, 2)
+    ],
+    "a session is asked in a wrong epoch": [
+        _FIRST, Read(1, (Fetch(session=OPEN),)),
+        *[Read(1, (Fetch("start", session=GO_ON, harm=harm),)) for harm in ("", "", "", "epoch", "", "")],
+    ],
+    "a leader epoch that isn't ours": [
+        _FIRST, Read(1, (Fetch("start", leader_epoch=0),) * 3), Do("leave"), Do("return"), _FIRST,
+        Read(1, (Fetch("start", leader_epoch=0), Fetch("start", leader_epoch=2), Fetch("start", leader_epoch=2))),
+    ],
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("who", [ONE, TWO])
-def test_what_a_coordinator_refuses_is_counted_once(who: str) -> None:
-    asked = Produce(who, turn="newer", version=11, acks=-1)
-    told(Read(0, (asked,) * 3), Read(0, (asked,) * 2))
+@pytest.mark.parametrize("name", STORIES)
+def test_a_story(name: str) -> None:
+    compare(STORIES[name], Counter())
