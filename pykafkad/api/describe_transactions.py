@@ -1,4 +1,7 @@
-"""DescribeTransactions (API key 65): state, owner and partitions of transactions, by their transactional ids."""
+"""DescribeTransactions (API key 65): state, owner and partitions of transactions, by their transactional ids.
+
+Of a transaction whose end is decided, the partitions that have yet to hear of it.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,8 @@ def _describe(call: Call, transactional_id: str) -> TransactionState | asyncio.F
         if isinstance(body, Refused):
             return TransactionState(transactional_id=transactional_id, error_code=body.code)
         assert isinstance(body, Described)
+        untold = call.node.transactions.untold(transactional_id)
+        left = body.partitions if untold is None else [one for one in body.partitions if one in untold]
         return TransactionState(
             transactional_id=transactional_id,
             transaction_state=body.state,
@@ -40,7 +45,7 @@ def _describe(call: Call, transactional_id: str) -> TransactionState | asyncio.F
             producer_epoch=body.epoch,
             topics=[
                 TopicData(topic=topic, partitions=[index for _, index in those])
-                for topic, those in groupby(body.partitions, key=itemgetter(0))
+                for topic, those in groupby(left, key=itemgetter(0))
                 if may_topic(call, Operation.DESCRIBE, topic)
             ],
         )

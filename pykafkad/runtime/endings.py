@@ -12,7 +12,7 @@ it hands markers to ``write`` and waits for the answers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -92,6 +92,11 @@ class Endings:
     def unsent(self) -> int:
         """Markers that some partition couldn't take yet."""
         return sum(len(one.remaining) - len(one.asked) for one in self._endings.values())
+
+    def untold(self, transactional_id: str) -> Collection[TopicIndex] | None:
+        """The partitions that have yet to hear of a transaction's end; None: nothing is on its way."""
+        ending = self._endings.get(transactional_id)
+        return None if ending is None else ending.remaining.keys()
 
     @property
     def unwritten(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafkawire.errors import ErrorCode
@@ -238,6 +238,11 @@ class Transactions(Coordinators["TransactionMachine"]):
             machine = shard.machine
             for transactional_id in machine.open:
                 yield transactional_id, started_at(machine.transactions[transactional_id].phase)
+
+    def untold(self, transactional_id: str) -> Collection[tuple[str, int]] | None:
+        """The partitions that have yet to hear of a transaction's end; None: nothing is on its way."""
+        endings = self._endings.get(self.index(transactional_id)) if self._count else None
+        return None if endings is None else endings.untold(transactional_id)
 
     def unsent_markers(self) -> int:
         return sum(one.unsent for one in self._endings.values())

@@ -74,3 +74,9 @@ async def state(broker: GroupBroker, name: str = "x") -> str:
     response = await broker.call(describe_transactions.Request(transactional_ids=[name]), 0)
     told: str = response.transaction_states[0].transaction_state
     return told
+
+
+async def partitions(broker: GroupBroker, name: str = "x") -> list[tuple[str, int]]:
+    response = await broker.call(describe_transactions.Request(transactional_ids=[name]), 0)
+    [told] = response.transaction_states
+    return [(topic.topic, index) for topic in told.topics for index in topic.partitions]

@@ -23,7 +23,7 @@ from pykafkad.state.transactions.stored import record
 from tests.kit.broker import topic_id
 from tests.kit.coordination import GroupBroker
 from tests.kit.loop import run
-from tests.kit.producers import add, end, initialise, state
+from tests.kit.producers import add, end, initialise, partitions, state
 
 Where = tuple[str, int]
 
@@ -77,10 +77,12 @@ def test_a_partition_that_refuses_is_asked_again_and_the_others_are_not() -> Non
         await asyncio.sleep(1)
         assert [where for where, _ in broker.told].count(("t", 0)) == 1
         assert await state(broker) == "PrepareCommit" and broker.transactions.unsent_markers() == 1
+        assert await partitions(broker) == [("t", 1)], "those that have yet to hear of it"
         assert await add(broker, "x", (0, 1), ("t", 0)) == {("t", 0): ErrorCode.CONCURRENT_TRANSACTIONS}
         broker.says.clear()
         await asyncio.sleep(1)
         assert await state(broker) == "CompleteCommit" and broker.transactions.unsent_markers() == 0
+        assert await partitions(broker) == []
 
     run(main())
 
