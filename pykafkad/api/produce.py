@@ -299,7 +299,10 @@ def _vouched_at_once(
     """
     fields = [unpack(records, 0) for records in batches]
     producer_id, epoch, sequence = fields[0][9:12]
-    if producer_id < 0 or any(not one[5] & TRANSACTIONAL or one[9:11] != (producer_id, epoch) for one in fields):
+    # The guard is to know the lowest sequence that came before the transaction has begun, and is shown the first.
+    if producer_id < 0 or any(
+        not one[5] & TRANSACTIONAL or one[9:11] != (producer_id, epoch) or one[11] < sequence for one in fields
+    ):
         return None
     producer = Producer(transactional_id, producer_id, epoch, call.version >= IMPLICIT_ADD)
     vouched = vouch(call.node, producer, [(partition, sequence)], call.now, Unverified, at_once=True)

@@ -40,7 +40,7 @@ WAITING, SENDING, TURN, ENDING, CLOSED = 1, 2, 4, 8, 16
 
 TURN_REQUESTS = 64  # requests served in one wake-up of one connection,
 TURN_SECONDS = 0.001  # or as many as fit in this
-SLOTS_MAX = 64  # requests of one connection that wait at the same time
+SLOTS_MAX = 64  # requests of one connection that wait at the same time, for what they do or for earlier answers
 TRAY_BYTES = 1024 * 1024 + 64 * 1024  # a frame with a batch of max.message.bytes, by default
 LARGE_MIN = 512 * 1024  # smaller frames are better served several at a time
 BEHIND_MAX = 64 * 1024  # what is read behind a large frame, and copied if it isn't whole
@@ -333,6 +333,8 @@ class Connection:
             slot = Slot(None, False)
             slot.pieces = pieces
             slots.append(slot)
+            if len(slots) >= SLOTS_MAX:
+                self.hold |= WAITING
             return
         for piece in pieces:
             self._out_bytes += len(piece)

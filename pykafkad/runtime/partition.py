@@ -531,6 +531,8 @@ class Partition:
         role = self.role
         if not isinstance(role, Leader) or not role.advance(self.durable_end):
             return
+        if role.high_watermark <= self.high_watermark:  # it followed the log's end, of which the role hears now
+            return
         self.high_watermark = role.high_watermark
         self._stabilise()
         self._committed.release(self.high_watermark)

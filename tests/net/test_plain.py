@@ -99,6 +99,17 @@ def test_waiting_requests_of_one_connection_are_bounded(net: Harness) -> None:
     assert len(net.dispatcher.waiting) == plain.SLOTS_MAX
 
 
+def test_answers_that_wait_for_an_earlier_one_are_bounded(net: Harness) -> None:
+    client, connection = net.connect()
+    client.send(framed(b"wait, next") + framed(b"x") * 1000)
+    net.loop.settle()
+    assert len(net.dispatcher.seen) == plain.SLOTS_MAX
+    net.dispatcher.finish()
+    net.loop.settle()
+    assert len(net.dispatcher.seen) == 1001 and connection.settled
+    assert received(client) == framed(b"wait, next") + framed(b"x") * 1000
+
+
 def test_no_answer_takes_no_bytes(net: Harness) -> None:
     net.dispatcher.reply = lambda frame: None if frame == b"quiet" else [framed(frame)]
     client, _ = net.connect()

@@ -213,6 +213,7 @@ def test_no_way_can_be_told_from_another(taken: Counter[str], steps: list[Step])
 _ONCE = Produce(IDEMPOTENT)
 _FIRST = Read(0, (_ONCE, _ONCE))
 _IN_TRANSACTION = Produce(TWO, version=12, acks=-1)
+_TRIED = Produce(ONE, acks=-1)
 _COMMITTED = Fetch("start", committed=True, max_bytes=100_000)
 
 STORIES: dict[str, list[Step]] = {
@@ -232,6 +233,7 @@ STORIES: dict[str, list[Step]] = {
         _FIRST, Read(1, (Fetch(),) * 2), Read(1, (Fetch("end", wait_ms=500, min_bytes=200),) * 2),
         Read(0, (_ONCE,)), Read(0, (_ONCE, _ONCE, _ONCE)),
     ],
+    "nothing to read comes of a roll": [_FIRST, Read(1, (Fetch(wait_ms=500),)), Do("roll")],
     "answers wait for one that waits": [
         Read(0, (Produce(), Produce())),
         Read(0, (Produce(topic="copied", acks=-1), Produce(), Produce(), Fetch("start"))),
@@ -251,6 +253,10 @@ STORIES: dict[str, list[Step]] = {
     "a producer whose coordinator says no": [
         Read(0, (Produce(who, turn=turn, version=11, acks=-1),) * number)
         for who in (ONE, TWO) for turn in ("next", "newer") for number in (3, 2)
+    ],
+    "a transaction that can't begin yet, in the wrong order": [
+        Read(0, (Other("add", ONE), *[_TRIED._replace(turn=turn, harm="crc") for turn in ("gap", "gap", "next")])),
+        Read(0, (_TRIED._replace(turn="gap"),)),
     ],
     "a session is asked in a wrong epoch": [
         _FIRST, Read(1, (Fetch(session=OPEN),)),

@@ -297,6 +297,19 @@ def test_readers_are_told_of_new_bytes() -> None:
     run(main())
 
 
+def test_readers_are_told_nothing_of_a_closed_segment() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        partition, told = broker.partition("t"), []
+        broker.write("t", b"a")
+        partition.on_grow(told.append)
+        partition.log.roll(broker.clock.now_ms())
+        await asyncio.sleep(1)
+        assert partition.log.recovery_point == 1 and told == []
+
+    run(main())
+
+
 def test_a_coordinators_own_records() -> None:
     async def main() -> None:
         broker = Broker(t=1)
