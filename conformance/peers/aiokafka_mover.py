@@ -2,8 +2,9 @@
 
 Moves these partitions of PREFIXin to the same ones of PREFIXout. aiokafka sends offsets without the member's generation
 (KIP-447), so nobody would fence a member whose partitions have been given to another one: each transactional id has
-partitions of its own instead, as it was done before. Whoever is fenced ends with exit code 3, and leaves the rest to
-its successor.
+partitions of its own instead, as it was done before. Where to go on is asked through librdkafka: aiokafka neither waits
+for offsets that are pending nor tells a coordinator that is still loading from a group that has none. Whoever is fenced
+ends with exit code 3, and leaves the rest to its successor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,23 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as Committed
+
+PATIENCE_S = 60
+
+
+def following(bootstrap: str, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+    """The first offset of each that isn't moved yet."""
+    asking = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "isolation.level": "read_committed"})
+    try:
+        told = asking.committed([Committed(*one) for one in partitions], timeout=PATIENCE_S)
+        for one in told:
+            if one.error is not None:
+                raise KafkaException(one.error)
+        return {TopicPartition(one.topic, one.partition): max(one.offset, 0) for one in told}
+    finally:
+        asking.close()
 
 
 async def move_all(bootstrap: str, prefix: str, transactional_id: str, partitions: Sequence[int]) -> int:
@@ -31,11 +49,15 @@ async def move_all(bootstrap: str, prefix: str, transactional_id: str, partition
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, transactional_id=transactional_id, transaction_timeout_ms=10_000
     )
-    # A predecessor's transaction is over when the producer has started; only then its offsets are read.
-    await producer.start()
-    await consumer.start()
     try:
-        consumer.assign([TopicPartition(f"{prefix}in", partition) for partition in partitions])
+        # A predecessor's transaction is over when the producer has started; only then its offsets are read.
+        await producer.start()
+        await consumer.start()
+        mine = [TopicPartition(f"{prefix}in", partition) for partition in partitions]
+        begin = await asyncio.to_thread(following, bootstrap, group, mine)
+        consumer.assign(mine)
+        for one in mine:
+            consumer.seek(one, begin[one])
         while not asked_to_leave.is_set():
             polled = await consumer.getmany(timeout_ms=100, max_records=20)
             if polled:
@@ -43,13 +65,13 @@ async def move_all(bootstrap: str, prefix: str, transactional_id: str, partition
                     for here, records in polled.items():
                         for record in records:
                             await producer.send(f"{prefix}out", record.value, record.key, here.partition)
-                    following = {here: records[-1].offset + 1 for here, records in polled.items()}
-                    await producer.send_offsets_to_transaction(following, group)
+                    upto = {here: records[-1].offset + 1 for here, records in polled.items()}
+                    await producer.send_offsets_to_transaction(upto, group)
         return 0
     except ProducerFenced as fenced:
         print(f"FENCED {fenced!r}", flush=True)
         return 3
-    except KafkaError as error:  # back to what is committed, by beginning again
+    except (KafkaError, KafkaException) as error:  # back to what is committed, by beginning again
         print(f"ABORT {error!r}", flush=True)
         return 4
     finally:
