@@ -164,7 +164,12 @@ class Shard(Generic[M]):
         else:
             producer_id, epoch, guard = producer
             batch = records.build(
-                pairs, timestamp=now, producer_id=producer_id, producer_epoch=epoch, transactional=True
+                pairs,
+                timestamp=now,
+                producer_id=producer_id,
+                producer_epoch=epoch,
+                base_sequence=0,  # which nobody checks, and DescribeProducers shows
+                transactional=True,
             )
             replay = partial(self._replay_in_transaction, producer_id)
         if len(batch) > limit:

@@ -100,6 +100,17 @@ def test_a_producer_of_the_past_is_fenced() -> None:
     run(main())
 
 
+def test_its_batch_has_sequences_from_0_on() -> None:
+    async def main() -> None:
+        broker, _ = vouched()
+        for offsets in (("t", 0, 5),), (("t", 0, 6), ("t", 1, 7)):
+            assert set(codes_of(await broker.call(commit(*offsets), 5))) == {0}
+            [known] = broker.partition(OFFSETS_TOPIC).producers.snapshot()
+            assert known.last_sequence == len(offsets) - 1
+
+    run(main())
+
+
 def test_a_zombie_of_the_group_is_fenced() -> None:
     async def main() -> None:
         broker, _ = vouched()

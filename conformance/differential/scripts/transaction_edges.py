@@ -8,14 +8,17 @@ from conformance.differential.scripts import each_version, script
 from conformance.differential.scripts.members import Group
 from conformance.differential.scripts.transactional_log import LONGEST, PARTITIONS, described
 from conformance.differential.scripts.transactions import EMPTY, Identity, Producer
+from conformance.differential.settings import COMMON
 from conformance.differential.side import Side
 from conformance.differential.wire import Connection, Nothing, read_answer
 from kafkawire.keys import request_class
+from pykafkad.runtime.coordinators import OFFSETS_TOPIC, partition_for
 
 LAST = 32_766  # the last epoch that a producer may have
 INIT_PRODUCER_ID = 22
 LOADING = 14
 AT_ONCE = 400
+OFFSETS_PARTITIONS = int(COMMON["offsets.topic.num.partitions"])
 
 
 def climb(producer: Producer, epoch: int) -> Identity:
@@ -143,10 +146,21 @@ class Walk:
         topics = [{"name": self.topic, "partitions": offsets}]
         self.side.ask("txn_offset_commit", version, what, group_id=self.group, topics=topics, **self.named(who))
 
+    def mine(self, answer: Any) -> None:
+        """What is told of producers, without those of other scripts, and without offsets that depend on them."""
+        ids = {producer_id for producer_id, _ in self.known}
+        for one in (one for topic in answer.topics for one in topic.partitions):
+            one.active_producers = [each for each in one.active_producers if each.producer_id in ids]
+            for each in one.active_producers:
+                each.current_txn_start_offset = min(each.current_txn_start_offset, 0)
+
     def look(self, what: str) -> None:
         side = self.side
         self.producer.describe(what)
         described(side, self.topic, what)
+        asked = [{"name": OFFSETS_TOPIC, "partition_indexes": [partition_for(self.group, OFFSETS_PARTITIONS)]}]
+        side.ask("describe_producers", 0, f"{what} offsets", topics=asked)
+        side.show(self.mine)
         for level in (0, 1):
             asked = [{"partition_index": index, "timestamp": -1} for index in range(PARTITIONS)]
             topics = [{"name": self.topic, "partitions": asked}]
