@@ -92,7 +92,7 @@ class _Expected(NamedTuple):
 
 
 class Script:
-    """What all the clients of one broker know. Frames of different connections may be made in any order."""
+    """What all the clients of one broker know. Every other connection is of one reader, and shares its sessions."""
 
     def __init__(self, broker: GroupBroker) -> None:
         self._broker = broker
@@ -261,7 +261,7 @@ class Script:
 
     def _fetch(self, connection: int, ask: Fetch) -> bytes:
         version, by_id = ask.version, ask.version >= 13
-        key = connection, version, ask.topics[0][0]
+        key = connection % 2, version, ask.topics[0][0]
         session_id, epoch = 0, -1
         if version >= 7 and ask.session == OPEN:
             epoch = 0
@@ -381,7 +381,7 @@ class Script:
             elif asked.key == FETCH and asked.session == OPEN and asked.version >= 7:
                 said = self._read(fetch.Response, asked, one)
                 if not said.error_code and said.session_id:
-                    self._sessions[connection, asked.version, asked.who] = said.session_id, 1
+                    self._sessions[connection % 2, asked.version, asked.who] = said.session_id, 1
         self._heard[connection] = heard
 
     @staticmethod

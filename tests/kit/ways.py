@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from kafkawire.batches import crc_ok, headers
 from pykafkad import api
 from pykafkad.api.call import Peer
 from pykafkad.cluster.image import PartitionImage, TopicImage
@@ -63,11 +64,14 @@ CHANGES = [
 
 
 class Read(NamedTuple):
-    """What arrives together on one connection; ``held``: so many bytes of it with the next read."""
+    """What arrives together on one connection; ``held``: so many bytes of it with the next read; ``turns``: after so
+    many turns of the loop the story goes on, whatever has come of it. None: when nothing more comes of it.
+    """
 
     connection: int
     asks: tuple[Ask, ...]
     held: int = 0
+    turns: int | None = None
 
 
 class Do(NamedTuple):
@@ -87,6 +91,7 @@ class Sent(NamedTuple):
     connection: int
     whole: bytes
     cut: bytes
+    turns: int | None = None
 
 
 class Told(NamedTuple):
@@ -137,7 +142,7 @@ class Client:
 class Side:
     """A broker behind sockets, on the loop that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, request_max: int) -> None:
         self.loop = asyncio.get_running_loop()
         self.defects: list[Any] = []
         self.loop.set_exception_handler(lambda _, context: self.defects.append(context))
@@ -148,7 +153,7 @@ class Side:
         broker.add("elsewhere", leader=2, replicas=(2,))
         dispatcher = Dispatcher(self.loop, broker.node, broker.metrics)
         dispatcher._defects._write = lambda event, **fields: self.defects.append((event, fields))  # type: ignore[method-assign]
-        limits = net_settings(socket_request_max_bytes=REQUEST_MAX)
+        limits = net_settings(socket_request_max_bytes=request_max)
         self.server = Server(self.loop, limits, broker.clock, broker.metrics, dispatcher)
         self.server.complaints._write = lambda event, **fields: None
         self.clients: dict[int, Client] = {}
@@ -207,6 +212,11 @@ class Side:
                 changed = PartitionImage(replicas, isr, leader, epoch, image.partition_epoch + 1)
                 broker.topics[topic] = TopicImage(topic, known.id, (changed,) * len(known.partitions))
                 broker.publish()
+            case "chill" if partition is not None:
+                folder = partition.log.directory
+                broker.disk.cold |= {f"{folder}/{name}" for name in broker.disk.list(folder)}
+            case "trust" | "doubt":
+                broker.set_broker(transaction_partition_verification_enable=str(step.what == "doubt").lower())
             case "full":
                 broker.disk.capacity = 0
             case "room":
@@ -221,11 +231,13 @@ class Side:
         return sorted(self.broker.partitions.all(), key=lambda one: (one.topic, one.index))
 
     def marks(self) -> list[Any]:
-        return [
-            (f"{one.topic}-{one.index}", one.log.start_offset, one.last_stable_offset, one.high_watermark,
-             one.durable_end, one.log.end_offset)
-            for one in self.partitions()
-        ]  # fmt: skip
+        found = []
+        for one in self.partitions():
+            log = one.log
+            marks = [log.start_offset, one.last_stable_offset, one.high_watermark, one.durable_end, log.end_offset]
+            assert marks == sorted(marks) or not one.leads, (one, marks)
+            found.append((f"{one.topic}-{one.index}", *marks))
+        return found
 
     def closed(self) -> list[bool]:
         return [client.connection.closed for client in self.clients.values()]
@@ -276,7 +288,8 @@ class Side:
             if disk.is_directory(path):
                 yield from self.files(path)
             else:
-                yield path, disk.read(path)
+                yield path, (data := disk.read(path))
+                assert not path.endswith(".log") or all(crc_ok(data, header) for header in headers(data)), path
 
     def close(self) -> None:
         for client in self.clients.values():
@@ -313,12 +326,12 @@ class _Scribe:
             self.begun[number] = self.pieces[number] = b""
             yield number
         self.script.turn()
-        yield self.sent(number, [self.script.frame(number, ask) for ask in step.asks], step.held)
+        yield self.sent(number, [self.script.frame(number, ask) for ask in step.asks], step.held, step.turns)
 
-    def sent(self, number: int, frames: Sequence[bytes], held: int) -> Sent:
+    def sent(self, number: int, frames: Sequence[bytes], held: int, turns: int | None = None) -> Sent:
         """``begun``: whole frames of which only a part was sent where frames are cut; ``pieces``: the rest of them."""
         stream = self.begun[number] + b"".join(frames)
-        if any(len(frame) > REQUEST_MAX for frame in frames):  # refused as soon as its size is known
+        if any(len(frame) > self.side.server.frame_max for frame in frames):  # refused as soon as its size is known
             held = 0
         cut = len(stream) - min(held, max(len(stream) - 1, 0))
         whole = 0
@@ -328,7 +341,7 @@ class _Scribe:
         cut = max(cut, said)
         piece = stream[said:cut]
         self.begun[number], self.pieces[number] = stream[whole:], stream[cut:]
-        return Sent(number, stream[:whole], piece)
+        return Sent(number, stream[:whole], piece, turns)
 
     def rest(self) -> Iterator[Action]:
         for number in list(self.begun):
@@ -345,7 +358,11 @@ async def _act(side: Side, action: Action, *, cut: bool) -> Told:
         await side.do(action)
     elif data := action.cut if cut else action.whole:
         side.clients[action.connection].send(data)
-    await side.settle(heard)
+    if isinstance(action, Sent) and action.turns is not None:
+        for _ in range(action.turns):
+            await asyncio.sleep(0)
+    else:
+        await side.settle(heard)
     return Told(heard, side.closed(), len(side.server.connections), side.server.waiting, side.marks())
 
 
@@ -374,9 +391,9 @@ class Outcome(NamedTuple):
     defects: list[Any]
 
 
-async def _ask(steps: Sequence[Step]) -> Outcome:
+async def _ask(steps: Sequence[Step], request_max: int) -> Outcome:
     """Tell a story to a broker, and keep what was sent."""
-    side = Side()
+    side = Side(request_max)
     scribe = _Scribe(side)
     actions: list[Action] = []
     told: list[Told] = []
@@ -399,8 +416,8 @@ async def _ask(steps: Sequence[Step]) -> Outcome:
         side.close()
 
 
-async def _repeat(actions: Sequence[Action]) -> Outcome:
-    side = Side()
+async def _repeat(actions: Sequence[Action], request_max: int) -> Outcome:
+    side = Side(request_max)
     try:
         told = [await _act(side, action, cut=True) for action in actions]
         return Outcome(list(actions), told, side.state(), side.defects)
@@ -462,11 +479,13 @@ class _Counting:
 Plant = Callable[[pytest.MonkeyPatch], None]
 
 
-def compare(steps: Sequence[Step], taken: Counter[str], plant: Plant | None = None) -> None:
+def compare(
+    steps: Sequence[Step], taken: Counter[str], plant: Plant | None = None, request_max: int = REQUEST_MAX
+) -> None:
     """Tell it to both. ``taken`` counts the short ways; ``plant`` is a bug for the broker that takes them."""
     with _patched(lambda handler: handler._replace(again=None, repeat=None)) as patch:
         _ordinary(patch)
-        expected = run(_ask(steps))
+        expected = run(_ask(steps, request_max))
 
     def counting(handler: api.Handler) -> api.Handler:
         return handler._replace(
@@ -477,7 +496,7 @@ def compare(steps: Sequence[Step], taken: Counter[str], plant: Plant | None = No
     with _patched(counting) as patch:
         if plant is not None:
             plant(patch)
-        found = run(_repeat(expected.actions))
+        found = run(_repeat(expected.actions, request_max))
     assert expected.defects == found.defects == []
     for number, (action, short, long) in enumerate(zip(expected.actions, found.told, expected.told, strict=True)):
         assert short == long, (number, action)

@@ -136,17 +136,18 @@ transactions = st.builds(
 asks = st.one_of(*[hot_producers] * 3, *[hot_readers] * 3, others, transactions, large, too_large)
 connections = st.integers(0, CONNECTIONS - 1)
 reads = st.builds(
-    lambda number, lists, held: Read(number, tuple(ask for some in lists for ask in some), held),
+    lambda number, lists, held, turns: Read(number, tuple(ask for some in lists for ask in some), held, turns),
     connections,
     st.lists(asks, min_size=1, max_size=2),
     st.sampled_from([0] * 5 + [1, 3, 30, 90, 400, 1000]),
+    st.sampled_from([None] * 8 + [0, 1, 2, 3]),
 )
 deeds = st.builds(
     Do,
     st.sampled_from(
         ["pass"] * 6
         + ["overdue", "drop", "again", "again", "settings", "settings", "roll", "leave", "return", "return"]
-        + ["shrink", "grow", "hang up"]
+        + ["shrink", "grow", "hang up", "trust", "doubt", "chill", "chill"]
     ),
     st.sampled_from(["t"] * 6 + [*KINDS]),
     st.integers(0, len(CHANGES) * CONNECTIONS - 1),
@@ -225,6 +226,7 @@ STORIES: dict[str, list[Step]] = {
         Read(0, (Produce(topic="narrow"), Produce(topic="narrow", size=200), Produce(topic="narrow"))),
     ],
     "a run needs several segments": [Read(0, (Produce(topic="small", size=100),) * number) for number in (2, 9, 20)],
+    "more requests than one turn serves": [Read(0, (Produce(), _ONCE) * 20 + (_ONCE,) * 150 + (Produce(),) * 30)],
     "a run of old and new records": [
         Read(0, tuple(Produce(topic="narrow", age=age) for age in (90_000, 80_000, 80_000, 20_000, 1_000, 0)))
     ]
@@ -250,6 +252,11 @@ STORIES: dict[str, list[Step]] = {
             Read(1, (Other(ended, TWO),)), Read(0, (_COMMITTED,)),
         )
     ],
+    "a transaction waits for the end of the one before, while others write": [
+        Read(1, (_IN_TRANSACTION, _IN_TRANSACTION, _IN_TRANSACTION._replace(topic="small"))), Do("leave", "small"),
+        Read(1, (Other("end", TWO),)), Read(1, (_IN_TRANSACTION,) * 4), Read(0, (Produce(size=30),) * 9),
+        Do("return", "small"), Do("pass"), Read(0, (_COMMITTED,) * 2),
+    ],
     "a producer whose coordinator says no": [
         Read(0, (Produce(who, turn=turn, version=11, acks=-1),) * number)
         for who in (ONE, TWO) for turn in ("next", "newer") for number in (3, 2)
@@ -272,3 +279,10 @@ STORIES: dict[str, list[Step]] = {
 @pytest.mark.parametrize("name", STORIES)
 def test_a_story(name: str) -> None:
     compare(STORIES[name], Counter())
+
+
+def test_large_requests_are_received_on_trays_and_recognised() -> None:
+    large = Produce(IDEMPOTENT, size=600_000)
+    taken: Counter[str] = Counter()
+    compare([_FIRST, *[Read(0, (large, large, _ONCE))] * 3, Read(1, (large, _ONCE, large))], taken, request_max=1 << 21)
+    assert taken["produce"] > 5
