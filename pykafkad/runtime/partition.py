@@ -218,6 +218,8 @@ class Partition:
             and role.alone
             and self._flush_messages >= acceptance.NEVER
             and self._flush_ms >= acceptance.NEVER
+            and not self._gated
+            and not self.storage_failed
         )
         transactional = self._transactional = self.producers.transactional
         self._follows = follows and not transactional
@@ -517,7 +519,9 @@ class Partition:
             return
         self._flushed = max(self._flushed, upto)
         end = self.log.end_offset
-        self._gated = end - self._flushed >= self._flush_messages
+        gated, self._gated = self._gated, end - self._flushed >= self._flush_messages
+        if gated and not self._gated:
+            self._refresh()
         self._durable_to(self._flushed if self._gated else end)
         self._advance()
 

@@ -158,7 +158,13 @@ class Side:
         self.server.complaints._write = lambda event, **fields: None
         self.clients: dict[int, Client] = {}
         self.generation = 0
-        self.changes: dict[str, int] = {}
+        self.open()
+
+    def open(self) -> None:
+        """As a broker does beside everything else: when exactly is nobody's business."""
+        for name, topic in self.broker.topics.items():
+            for index in range(len(topic.partitions)):
+                self.broker.partitions.get(name, index)
 
     def connect(self, number: int) -> None:
         if (before := self.clients.get(number)) is not None:
@@ -261,7 +267,7 @@ class Side:
                 for producer_id, guard in producers.guards._by_producer.items()
             }
             found[f"open {name}"] = dict(producers._open), dict(producers._ended)
-            found[f"waiting {name}"] = one.waiting, len(one.growers())
+            found[f"waiting {name}"] = one.waiting, len(one.growers()), one.storage_failed, log.place.health.refusal
         found["sessions"] = [
             (one.id, one.epoch, one.used, w.topic, w.index, w.fetch_offset, w.max_bytes, w.high_watermark)
             for one in self.broker.node.fetch_sessions._sessions.values()
@@ -356,6 +362,7 @@ async def _act(side: Side, action: Action, *, cut: bool) -> Told:
         side.connect(action)
     elif isinstance(action, Do):
         await side.do(action)
+        side.open()
     elif data := action.cut if cut else action.whole:
         side.clients[action.connection].send(data)
     if isinstance(action, Sent) and action.turns is not None:

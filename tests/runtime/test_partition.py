@@ -297,6 +297,39 @@ def test_readers_are_told_of_new_bytes() -> None:
     run(main())
 
 
+def test_who_waits_for_a_sync_is_answered_though_the_settings_change_meanwhile() -> None:
+    async def main() -> None:
+        broker = Broker()
+        broker.add("t", flush_messages="1")
+        partition, safe = broker.partition("t"), []
+        broker.write("t", b"a")
+        partition.durable(1, lambda: safe.append(1))
+        partition.committed(1, lambda: safe.append(-1))
+        broker.add("t")
+        broker.write("t", b"b")
+        assert safe == []
+        await asyncio.sleep(1)
+        assert sorted(safe) == [-1, 1] and marks(partition) == (2, 2) and partition.answers_at_once
+
+    run(main())
+
+
+def test_a_disk_that_heals_is_told_though_the_settings_change_meanwhile() -> None:
+    async def main() -> None:
+        broker = Broker(t=1)
+        broker.write("t", b"a")
+        broker.disk.capacity = 0
+        broker.write("t", b"b")
+        health = broker.partition("t").log.place.health
+        assert health.refusal
+        broker.add("t", max_message_bytes="1000")
+        broker.disk.capacity = None
+        broker.write("t", b"c")
+        assert not health.refusal and broker.partition("t").answers_at_once
+
+    run(main())
+
+
 def test_readers_are_told_nothing_of_a_closed_segment() -> None:
     async def main() -> None:
         broker = Broker(t=1)
