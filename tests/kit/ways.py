@@ -347,7 +347,8 @@ class _Scribe:
         cut = max(cut, said)
         piece = stream[said:cut]
         self.begun[number], self.pieces[number] = stream[whole:], stream[cut:]
-        return Sent(number, stream[:whole], piece, turns)
+        # Who is sent other bytes may read them in another turn.
+        return Sent(number, stream[:whole], piece, turns if stream[:whole] == piece else None)
 
     def rest(self) -> Iterator[Action]:
         for number in list(self.begun):
