@@ -85,6 +85,7 @@ Ask = Produce | Fetch | Other
 
 
 class _Expected(NamedTuple):
+    correlation: int
     key: int
     version: int
     who: str
@@ -132,7 +133,7 @@ class Script:
         session: str = "",
     ) -> bytes:
         if not (key == PRODUCE and not request.acks):
-            self._expected[connection].append(_Expected(key, version, who, session))
+            self._expected[connection].append(_Expected(self._correlation, key, version, who, session))
         made = request_frame(key, version, self._correlation, client, request)
         return b"".join(map(bytes, made))  # type: ignore[arg-type]
 
@@ -374,6 +375,7 @@ class Script:
         while len(heard) >= 4 and len(heard) >= 4 + (size := int.from_bytes(heard[:4], "big")):
             one, heard = heard[4 : 4 + size], heard[4 + size :]
             asked = expected.popleft()
+            assert int.from_bytes(one[:4], "big") == asked.correlation, "answers come in the order of their requests"
             if asked.key == INIT:
                 self._learn_identity(asked, self._read(init_producer_id.Response, asked, one))
             elif asked.key == END and asked.version >= 5:

@@ -269,6 +269,15 @@ STORIES: dict[str, list[Step]] = {
         _FIRST, Read(1, (Fetch(session=OPEN),)),
         *[Read(1, (Fetch("start", session=GO_ON, harm=harm),)) for harm in ("", "", "", "epoch", "", "")],
     ],
+    **{
+        f"{deed} during a wait, version {version}, session: {session}": [
+            _FIRST, Read(1, (Fetch(version=version, session=OPEN),)),
+            Read(1, (Fetch("start", version, session=session),) * 2),
+            Read(1, (Fetch("end", version, session=session, wait_ms=500), _ONCE, _ONCE, Fetch("start", version))),
+            Do(deed, number=1), _FIRST, Do("pass", number=1),
+        ]
+        for deed in ("again", "drop", "leave", "hang up") for version in (12, 16) for session in (NONE, GO_ON)
+    },
     "a leader epoch that isn't ours": [
         _FIRST, Read(1, (Fetch("start", leader_epoch=0),) * 3), Do("leave"), Do("return"), _FIRST,
         Read(1, (Fetch("start", leader_epoch=0), Fetch("start", leader_epoch=2), Fetch("start", leader_epoch=2))),
