@@ -207,6 +207,8 @@ class Side:
                 broker.publish()
             case "roll" if partition is not None:
                 partition.log.roll(broker.clock.now_ms())
+            case "retain" if partition is not None:
+                partition.retain(broker.clock.now_ms() + 30 * 24 * 3_600_000)
             case "leave" | "return" | "shrink" | "grow" if known is not None:
                 image = known.partitions[0]
                 leader, isr, epoch = image.leader, image.isr, image.leader_epoch

@@ -147,7 +147,7 @@ deeds = st.builds(
     st.sampled_from(
         ["pass"] * 6
         + ["overdue", "drop", "again", "again", "settings", "settings", "roll", "leave", "return", "return"]
-        + ["shrink", "grow", "hang up", "trust", "doubt", "chill", "chill"]
+        + ["shrink", "grow", "hang up", "trust", "doubt", "chill", "chill", "retain"]
     ),
     st.sampled_from(["t"] * 6 + [*KINDS]),
     st.integers(0, len(CHANGES) * CONNECTIONS - 1),
