@@ -283,6 +283,7 @@ class _Fetch:
 
     async def warmed(self, wait_ms: int) -> fetch.Response:
         """Once what it takes is in memory."""
+        self.wanted = list(self.wanted)
         for left in reversed(range(ROUNDS)):
             await warm(self.cold)
             self.again(wait=not left)
@@ -295,6 +296,7 @@ class _Fetch:
 
     def poll(self, wait_ms: int) -> Poll:
         committed = self.committed and self.replica < 0
+        self.wanted = list(self.wanted)  # what another request adds to the session meanwhile is not for this one
         return Poll(self.partitions, self.min_bytes - self.size, wait_ms, self.answer, committed)
 
     def again(self, *, wait: bool) -> None:

@@ -449,6 +449,7 @@ def _patched(handler: Callable[[api.Handler], api.Handler]) -> Iterator[pytest.M
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "load", loaded)
         patch.setattr(plain, "TURN_SECONDS", 1e9)  # how busy the machine is decides nothing
+        patch.setattr(plain, "AHEAD_MAX", 1 << 20)  # nor in which turn of the loop the rest of a long wait is read
         yield patch
 
 

@@ -278,6 +278,11 @@ STORIES: dict[str, list[Step]] = {
         ]
         for deed in ("again", "drop", "leave", "hang up") for version in (12, 16) for session in (NONE, GO_ON)
     },
+    "a session is asked for more during a wait, on another connection": [
+        Read(2, (Fetch(session=OPEN),)), *[Read(2, (Fetch(session=GO_ON, wait_ms=100),)), Do("pass")] * 2,
+        Read(2, (Fetch(session=GO_ON, wait_ms=100),)),
+        Read(0, (Fetch(topics=(("t", 0), ("t", 1), ("small", 0)), session=GO_ON),)),
+    ],
     "a leader epoch that isn't ours": [
         _FIRST, Read(1, (Fetch("start", leader_epoch=0),) * 3), Do("leave"), Do("return"), _FIRST,
         Read(1, (Fetch("start", leader_epoch=0), Fetch("start", leader_epoch=2), Fetch("start", leader_epoch=2))),
