@@ -327,7 +327,10 @@ class Partition:
         if not headers:
             return self.producers.check(header, guard) is None
         before = headers[-1]
-        return before[10:12] == header[10:12] and header[12] == (before[12] + before[7] + 1) & 0x7FFFFFFF
+        if before[10:12] != header[10:12] or header[12] != (before[12] + before[7] + 1) & 0x7FFFFFFF:
+            return False
+        # A guard is gone when a transaction has begun; what is written meanwhile without one has to mind it.
+        return header[6] & TRANSACTIONAL != 0 or self.producers.guards.of(header[10]) is None
 
     def _write(self, batches: list[memoryview], headers: list[BatchHeader], now: int) -> list[Appended] | list[Refused]:
         """The end of a run, all or nothing."""

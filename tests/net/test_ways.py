@@ -265,6 +265,9 @@ STORIES: dict[str, list[Step]] = {
         Read(0, (Other("add", ONE), *[_TRIED._replace(turn=turn, harm="crc") for turn in ("gap", "gap", "next")])),
         Read(0, (_TRIED._replace(turn="gap"),)),
     ],
+    "a transaction never began, and plain batches follow": [
+        Read(1, (_ONCE._replace(harm="other kind"), _ONCE)), Read(1, (_ONCE, _ONCE, _ONCE)),
+    ],
     "a session is asked in a wrong epoch": [
         _FIRST, Read(1, (Fetch(session=OPEN),)),
         *[Read(1, (Fetch("start", session=GO_ON, harm=harm),)) for harm in ("", "", "", "epoch", "", "")],
