@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -201,10 +202,10 @@ def taken() -> Iterator[Counter[str]]:
     print(dict(counted))
     if counted["stories"] >= 100:
         for way in ("produce of several", "produce in transactions", "fetch", "fetch in a session", "fetch that waits"):
-            assert counted[way] >= counted["stories"] / 20, (way, counted)
+            assert counted[way] >= counted["stories"] / 40, (way, counted)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, derandomize="FUZZ" not in os.environ)
 @given(steps=stories)
 def test_no_way_can_be_told_from_another(taken: Counter[str], steps: list[Step]) -> None:
     taken["stories"] += 1
