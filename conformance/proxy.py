@@ -25,6 +25,7 @@ class Proxy:
         self.port = int(self.listener.getsockname()[1])
         self.target = 0
         self.losing: Counter[int] = Counter()  # how many more answers to requests of each API
+        self.losing_since: Counter[int] = Counter()  # from which of its versions on
         self.lost = 0
         self.wanted: Callable[[bytes], bool] | None = None
         self.held: list[bytes] = []
@@ -32,9 +33,9 @@ class Proxy:
         self.open: set[socket.socket] = set()
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def lose_answers(self, n: int, api: int = PRODUCE) -> None:
+    def lose_answers(self, n: int, api: int = PRODUCE, since: int = 0) -> None:
         with self.lock:
-            self.losing[api] = n
+            self.losing[api], self.losing_since[api] = n, since
 
     @property
     def to_lose(self) -> int:
@@ -83,13 +84,13 @@ class Proxy:
         with contextlib.suppress(OSError), client.makefile("rb") as stream:
             while len(head := stream.read(4)) == 4:
                 body = stream.read(int.from_bytes(head, "big"))
-                api = int.from_bytes(body[:2], "big")
+                api, version = int.from_bytes(body[:2], "big"), int.from_bytes(body[2:4], "big")
                 with self.lock:
                     if self.wanted is not None and self.wanted(body):
                         self.wanted = None
                         self.held.append(head + body)
                         break
-                    if self.losing[api] > 0:
+                    if self.losing[api] > 0 and version >= self.losing_since[api]:
                         self.losing[api] -= 1
                         self.lost += 1
                         cut.set()

@@ -235,11 +235,7 @@ class Bumping:
         self._end(True)
 
     def abort(self) -> None:
-        """Not before every batch is answered, as the Java client: until one of them is, the transaction before may not
-        be over, and this one not have begun.
-        """
-        with contextlib.suppress(Aborting):
-            self.flush()
+        """Not even hear about what was sent ahead, unlike the Java client: some of it comes when all is over."""
         if self._unanswered:
             self._unanswered.clear()
             self._hang_up()

@@ -24,7 +24,7 @@ from pykafkad.state.sequences import Duplicate, Producers
 from pykafkad.state.transactions import ledger
 from pykafkad.state.transactions.bodies import Added
 from pykafkad.state.transactions.ledger import TransactionMachine
-from pykafkad.state.transactions.phases import Completed, Ongoing, PrepareAbort, PrepareCommit
+from pykafkad.state.transactions.phases import Completed, Ongoing, PrepareAbort, PrepareCommit, Prepared
 from pykafkad.state.transactions.transaction import BUMPING, Transaction, prepared
 from pykafkad.state.verification import Guard
 from pykafkad.storage import recovery
@@ -285,16 +285,28 @@ def who_joins_by_writing_is_not_written_down() -> None:
     _put(TransactionMachine, "add_partitions", forgetful)
 
 
-@plant("wire")
-def an_end_that_comes_again_is_refused() -> None:
+def _fencing(is_fenced: Callable[[Transaction, int], bool]) -> None:
+    """Who asks for an end of version 2 is fenced now and then."""
     end = TransactionMachine._end_bumping
 
-    def strict(machine: Any, ticket: int, name: str, known: Transaction, *others: Any) -> Decision:
-        if isinstance(known.phase, Completed) and others[1] == known.epoch - 1:
+    def strict(
+        machine: Any, ticket: int, name: str, known: Transaction, producer_id: int, epoch: int, *others: Any
+    ) -> Decision:
+        if is_fenced(known, epoch):
             return Decision((), (Reply(ticket, ledger.FENCED),))
-        return end(machine, ticket, name, known, *others)
+        return end(machine, ticket, name, known, producer_id, epoch, *others)
 
     _put(TransactionMachine, "_end_bumping", strict)
+
+
+@plant("wire")
+def an_end_that_comes_again_is_refused() -> None:
+    _fencing(lambda known, epoch: isinstance(known.phase, Completed) and epoch == known.epoch - 1)
+
+
+@plant("wire", "delays")
+def an_end_that_comes_before_the_last_one_is_over_is_refused() -> None:
+    _fencing(lambda known, epoch: isinstance(known.phase, Prepared) and epoch == known.epoch)
 
 
 # ── groups ──

@@ -248,6 +248,9 @@ class Trial:
         a name only the last one goes on until then: they would do nothing but fence each other.
         """
         self._end(self._of("writer"))
+        until = time.monotonic() + QUIET_S / 3
+        for topic in MOVES:  # what is decided but not yet to be read is to be moved too
+            self._settled(topic, until)
         last = {worker.setting["transactional_id"]: worker for worker in self._of("mover")}
         self._end([worker for worker in self._of("mover") if worker not in last.values()])
         until = time.monotonic() + QUIET_S
@@ -290,17 +293,21 @@ class Trial:
         """Everything, once no transaction is open any more; or as far as it can be read."""
         until = time.monotonic() + QUIET_S / 3
         for topic in KEYS:
-            while True:
-                found = {stable: self._log(topic, committed=stable) for stable in (True, False)}
-                if found[True][1] == found[False][1] or time.monotonic() > until:
-                    break
-                time.sleep(0.05)
+            found = self._settled(topic, until)
             for stable, (reads, ends) in found.items():
                 for partition, end in enumerate(ends):
                     key = (topic, partition)
                     there = [read for read in reads if read.key == key]
                     self.journal.write("log", key=key, committed=stable, end=end, reads=written(there))
         self.journal.write("end", moved=list(MOVES), offsets=positions(self._offsets()))
+
+    def _settled(self, topic: str, until: float) -> dict[bool, tuple[list[Read], list[int]]]:
+        """A topic for both kinds of readers when they meet the same end, which is soon after the last transaction."""
+        while True:
+            found = {committed: self._log(topic, committed=committed) for committed in (True, False)}
+            if found[True][1] == found[False][1] or time.monotonic() > until:
+                return found
+            time.sleep(0.05)
 
     def _log(self, topic: str, *, committed: bool) -> tuple[list[Read], list[int]]:
         """What is in it for such a reader, and where it ends in each partition."""
@@ -407,9 +414,9 @@ class Trial:
         self.note("all connections cut")
         self.proxy.cut()
 
-    def lose(self, api: int) -> None:
+    def lose(self, api: int, since: int = 0) -> None:
         self.note("answers lost")
-        self.proxy.lose_answers(2, api)
+        self.proxy.lose_answers(2, api, since)
 
     def delay(self, api: int, since: int) -> None:
         """A request of transaction version 2 comes when its transaction is over and the next one is running. Its sender
@@ -421,12 +428,12 @@ class Trial:
             self._await("told", worker)
             self.proxy.release()
 
-    def bequeath(self) -> None:
-        """What a producer asked before it was killed comes when its heir is at work."""
-        if worker := self._hold(lambda header: header.api_key == PRODUCE):
+    def bequeath(self, since: int = 0) -> None:
+        """What a producer asked before it was killed comes when its heir is about to write."""
+        if worker := self._hold(lambda header: header.api_key == PRODUCE and header.api_version >= since):
             self.note("a late Produce of a producer that is dead")
             worker.kill()
-            self._await("told", self._replace(worker))
+            self._await("begin", self._replace(worker))
             self.proxy.release()
 
     def _hold(self, wanted: Callable[[RequestHeader], bool]) -> Worker | None:
@@ -492,12 +499,15 @@ FAULTS: dict[str, list[Fault]] = {
     "wire": [
         Trial.cut,
         *(partial(Trial.lose, api=api) for api in (PRODUCE, END_TXN, TXN_OFFSET_COMMIT, ADD_PARTITIONS_TO_TXN)),
+        partial(Trial.lose, api=END_TXN, since=VERSION_2[END_TXN]),
     ],
     "delays": [
         *(partial(Trial.delay, api=api, since=since) for api, since in VERSION_2.items()),
         Trial.bequeath,
+        partial(Trial.bequeath, since=VERSION_2[PRODUCE]),
     ],
     "pauses": [
+        partial(Trial.pause, role="writer", succeeded=False),
         partial(Trial.pause, role="writer", succeeded=False),
         partial(Trial.pause, role="writer", succeeded=True),
         partial(Trial.pause, role="mover", succeeded=True),

@@ -113,7 +113,10 @@ class Writer(Transactor):
         self.chance.shuffle(keys)
         keys = keys[: self.chance.randrange(2, len(keys) + 1)]
         sends = [(key, "") for key in keys for _ in range(self.chance.choice((1, 1, 2, 5)))]
-        self.transact(producer, sends, abort=self.chance.random() < ABORTED)
+        abort = self.chance.random() < ABORTED
+        if abort:  # somewhere on the way
+            sends = sends[: self.chance.randrange(1, len(sends) + 1)]
+        self.transact(producer, sends, abort=abort)
         time.sleep(self.chance.choice((0, 0.01, 0.05)))
 
 
