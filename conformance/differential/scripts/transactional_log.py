@@ -6,6 +6,7 @@ both transaction versions; in between, readers of both isolation levels ask from
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from conformance.differential.scripts import each_version, script
@@ -16,6 +17,7 @@ from conformance.differential.side import Side
 PARTITIONS = 2
 LONGEST = 900_000  # transaction.max.timeout.ms: a slow machine mustn't end transactions on one side alone
 STEPS = 60
+TICK = 0.002  # s: markers bear the broker's clock, and which of two in one millisecond is the latest would be chance
 SIZES = (10, 10, 200, 30_000)  # of a record; enough of the last kind make a second segment
 
 
@@ -50,6 +52,7 @@ class Writer:
         return answer
 
     def end(self, *, commit: bool) -> None:
+        time.sleep(TICK)
         self.producer.end(5 if self.bumps else 3, commit=commit)
         if self.bumps:
             self.sequences = [0] * PARTITIONS
