@@ -176,7 +176,12 @@ def scan(number: int, reader: Fetch, asks: list[Ask]) -> list[Step]:
 
 
 def no_room(step: Read, chance: int) -> list[Step]:
-    return [step] if chance else [Do("full"), step, Do("room")]
+    """One request: a run that can't be written is refused as a whole, where of requests that come one by one those
+    behind the first would be out of sequence.
+    """
+    if chance:
+        return [step]
+    return [Do("full"), Read(CONNECTIONS, step.asks[:1]), Do("room")]
 
 
 scenes = st.one_of(
