@@ -111,24 +111,25 @@ class _Again:
                 guard = _vouched_at_once(call, mould.transactional_id, partition, batches)
                 if guard is None:
                     return None
-        partition.cells.produces.value += len(batches)
         results = partition.append_run(batches, mould.acks, call.now, call.version >= 7, kind, guard)
         numbers = [(result[0], result[2], result[3]) for result in results if not isinstance(result, Refused)]
         if len(numbers) == len(results):
+            partition.cells.produces.value += len(batches)
             return [mould.answers(correlations, numbers)]
         frames: list[bytes | bytearray] = []
         for correlation, result in zip(correlations, results, strict=True):
             if isinstance(result, Refused):
                 if result is NO_TRANSACTIONAL_ID:  # refused before any partition is looked at, and counted for none
-                    partition.cells.produces.value -= 1
                     answer = _refusal(call, partition.topic, partition.index, result, -1)
                 else:
+                    partition.cells.produces.value += 1
                     answer = _not_appended(call, partition, result)
                 topic = produce.TopicProduceResponse(
                     name=mould.topic, topic_id=mould.topic_id, partition_responses=[answer]
                 )
                 frames += response_frame(correlation, Response(responses=[topic]), call.version)  # type: ignore[arg-type]
             else:
+                partition.cells.produces.value += 1
                 frames.append(mould.answers([correlation], [(result[0], result[2], result[3])]))
         return frames
 

@@ -306,7 +306,7 @@ class Partition:
                 header: BatchHeader = _new(BatchHeader, (0, base, size, epoch, *fields[3:]))
                 if header[10] < 0 or self._follows_on(headers, header, guard):
                     if not headers:
-                        newest = log.lasts(fields[8])
+                        newest = log.newest_beside(fields[8])
                     stamp(records, 0, base, epoch)
                     batches.append(records)
                     headers.append(header)

@@ -445,7 +445,7 @@ class Partitions:
         # Comes round for topics that are made while the broker runs, and for directories that were full.
         self._stops.append(self._calendar.every(SOON_MS, self._open_all, first_ms=0))
         self._stops.append(self._calendar.every(SOON_MS, self.moves.resume, first_ms=0))
-        self._stops += self._upkeep.begin(self._calendar, self.config)
+        self._stops += self._upkeep.begin(self._calendar)
 
     def sync_ahead(self) -> None:
         """A stop begins: while requests in progress are answered, threads begin to sync."""

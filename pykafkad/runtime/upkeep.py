@@ -18,7 +18,6 @@ from pykafkad.storage import settling
 
 if TYPE_CHECKING:
     from pykafkad.clock import Clock
-    from pykafkad.config import Config
     from pykafkad.runtime.housekeeping import Calendar
     from pykafkad.runtime.partitions import Partitions
     from pykafkad.storage.directory import LogDir
@@ -39,9 +38,10 @@ class Upkeep:
         self._checkpointed: object = None
         self._ends: dict[tuple[str, int], int] = {}  # of logs that were written to, when they were last looked at
 
-    def begin(self, calendar: Calendar, config: Config) -> list[Callable[[], None]]:
+    def begin(self, calendar: Calendar) -> list[Callable[[], None]]:
         """Enter everything into the calendar; returns what takes it out again."""
-        every, first = calendar.every, config.log_initial_task_delay_ms
+        config, every = self._partitions.config, calendar.every
+        first = config.log_initial_task_delay_ms
         return [
             every(config.log_retention_check_interval_ms, self.retain, first_ms=first),
             every(config.log_flush_offset_checkpoint_interval_ms, self.flush_closed, first_ms=first),

@@ -196,9 +196,9 @@ class PartitionLog:
         """How many bytes more the active segment takes before size has it rolled."""
         return self._segment_bytes - self._active.size
 
-    def lasts(self, timestamp: int) -> int:
-        """How new batches may be that are written together with one of ``timestamp`` at their head."""
-        return self._active.lasts(timestamp, self._segment_ms - self._jitter_ms)
+    def newest_beside(self, timestamp: int) -> int:
+        """The newest timestamp that may be written together with one of ``timestamp`` before time has it rolled."""
+        return self._active.newest_beside(timestamp, self._segment_ms - self._jitter_ms)
 
     def append(self, data: Sequence[Buffer], batches: Sequence[BatchHeader], now: int) -> None:
         """Write stamped batches at the end, ``data`` being their bytes. One write; StorageFailed means that nothing of

@@ -495,7 +495,7 @@ class Segment:
     def _read_largest(self) -> None:
         self.learn_largest(self.times.last())
 
-    def lasts(self, timestamp: int, roll_ms: int) -> int:
+    def newest_beside(self, timestamp: int, roll_ms: int) -> int:
         """The newest timestamp that may be written behind one of ``timestamp`` before time has a segment rolled."""
         first = self.earliest_timestamp() if self.size else -1
         return roll_ms + (first if first >= 0 and timestamp - first <= roll_ms else timestamp)
