@@ -104,10 +104,10 @@ class Worker:
                 start_new_session=True,
             )
 
-    def check(self) -> None:
-        """It ends when it is asked to, and then well."""
-        if (self.process.poll() or 0) > 0 and not self.hung:
-            raise Stuck(f"{self.name} broke, see its log")
+    @property
+    def broke(self) -> bool:
+        """Whether it has ended, and not well."""
+        return (self.process.poll() or 0) > 0 and not self.hung
 
     @property
     def hung(self) -> bool:
@@ -194,6 +194,8 @@ class Trial:
         self.pauses: list[Pause] = []
         self.due: list[tuple[float, Worker]] = []
         """Who goes on when."""
+        self.stuck: list[str] = []
+        """What kept the round from its end."""
         self.fates: Counter[Fate] = Counter()
         self.records = 0
         self.rounds = self.hired = 0
@@ -217,14 +219,15 @@ class Trial:
         until = time.monotonic() + PAUSE_S
         while (self.pauses or self.due) and time.monotonic() < until:
             self._work()
+        self.stuck = []
         try:
             self.rest()
             self.read()
         except Stuck as stuck:  # as much as there is can be judged all the same
             for worker in self.crew.values():
                 worker.kill()
-            return [Anomaly(STUCK, str(stuck)), *self.judged()]
-        return self.judged()
+            self.stuck.append(str(stuck))
+        return [*(Anomaly(STUCK, what) for what in self.stuck), *self.judged()]
 
     def hire(self, role: str, name: str, client: str, transactional_id: str = "") -> Worker:
         self.hired += 1
@@ -277,9 +280,12 @@ class Trial:
                 for worker in late:
                     worker.process.send_signal(signal.SIGUSR1)
                 time.sleep(1)
-                raise Stuck(f"{', '.join(worker.name for worker in late)}: no end, see its log")
+                for worker in late:
+                    worker.kill()
+                    self.stuck.append(f"{worker.name}: no end, see its log")
         for worker in ending:
-            worker.check()
+            if worker.broke:
+                self.stuck.append(f"{worker.name} broke, see its log")
             del self.crew[worker.name]
 
     def _all_is_moved(self) -> bool:
